@@ -1,0 +1,104 @@
+/** The command line of `npm run simulate`: its usage, its defaults, and what it refuses. */
+import { parseArgs } from 'node:util'
+import { messageOf } from '../../src/base/problem.ts'
+import type { SimulatedGateway } from './lives.ts'
+
+export const USAGE = `Plays the payment gateways against the running service (npm start): signed
+webhooks of whole payment lives, some of them doubled, late or forged.
+
+  npm run simulate -- [options]
+
+  --payments N         payments that end captured, 1 to 100000        (200)
+  --rate N             webhooks per second, 0 for as fast as possible (50)
+  --duplicates SHARE   share that is sent twice, 0 to 1               (0.1)
+  --reorder SHARE      share that arrives late, 0 to 1                (0.2)
+  --bad-signatures SHARE  share of forged calls on top, 0 to 1        (0.02)
+  --seed N             the same seed plays the same lives             (1)
+  --gateway NAME       razorpay, payu or both                         (both)
+  --running FILE       what npm start wrote about itself              (data/running.json)
+  --help               this text
+
+Exit code: 0 when every answer was the expected one, 1 when not, 2 for wrong
+options or when the service is not running, 130 when interrupted.`
+
+export interface SimulateOptions {
+  payments: number
+  rate: number
+  duplicates: number
+  reorder: number
+  badSignatures: number
+  seed: number
+  gateways: SimulatedGateway[]
+  running: string
+}
+
+/** A wrong option; the message says which one and what it may be. */
+export class WrongOption extends Error {
+  override readonly name = 'WrongOption'
+}
+
+const OPTIONS = {
+  payments: { type: 'string', default: '200' },
+  rate: { type: 'string', default: '50' },
+  duplicates: { type: 'string', default: '0.1' },
+  reorder: { type: 'string', default: '0.2' },
+  'bad-signatures': { type: 'string', default: '0.02' },
+  seed: { type: 'string', default: '1' },
+  gateway: { type: 'string', default: 'both' },
+  running: { type: 'string', default: 'data/running.json' },
+  help: { type: 'boolean', default: false },
+} as const
+
+/** The options of a command line, or 'help'. Throws `WrongOption`. */
+export function readOptions(args: readonly string[]): SimulateOptions | 'help' {
+  const values = parse(args)
+  if (values.help) {
+    return 'help'
+  }
+  return {
+    payments: whole('--payments', values.payments, 1, 100_000),
+    rate: decimal('--rate', values.rate, 100_000),
+    duplicates: decimal('--duplicates', values.duplicates, 1),
+    reorder: decimal('--reorder', values.reorder, 1),
+    badSignatures: decimal('--bad-signatures', values['bad-signatures'], 1),
+    seed: whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
+    gateways: gatewaysOf(values.gateway),
+    running: values.running,
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values
+  } catch (error) {
+    throw new WrongOption(messageOf(error), { cause: error })
+  }
+}
+
+function whole(name: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= least && value <= most)) {
+    throw new WrongOption(`${name} is a whole number from ${least} to ${most}, not "${text}".`)
+  }
+  return value
+}
+
+function decimal(name: string, text: string, most: number): number {
+  const value = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN
+  if (!(value <= most)) {
+    throw new WrongOption(`${name} is a number from 0 to ${most}, not "${text}".`)
+  }
+  return value
+}
+
+function gatewaysOf(text: string): SimulatedGateway[] {
+  switch (text) {
+    case 'both':
+      return ['razorpay', 'payu']
+    case 'razorpay':
+    case 'payu':
+      return [text]
+    default:
+      throw new WrongOption(`--gateway is razorpay, payu or both, not "${text}".`)
+  }
+}

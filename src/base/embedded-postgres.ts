@@ -1,0 +1,205 @@
+/** A real Postgres from an npm package, for a machine that has none: made, started, stopped by us. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chown, readFile, rename, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import {
+  clusterDirectory,
+  exists,
+  packagedBinaries,
+  reachable,
+  unprivileged,
+  type RunAs,
+} from './postgres-home.ts'
+import { messageOf } from './problem.ts'
+
+export interface EmbeddedPostgres {
+  /** Superuser's address, database `postgres`. */
+  adminUrl: string
+  /** The same with another database name, login and password. */
+  urlOf(database: string, login?: { user: string; password: string }): string
+  stop(): Promise<void>
+}
+
+export interface EmbeddedOptions {
+  /** Where the cluster lives; made if it is not there. */
+  directory: string
+  /** false only for throw-away test clusters: faster, and a crash of the machine may lose data. */
+  fsync?: boolean
+  settings?: Readonly<Record<string, string>>
+}
+
+const START_TIMEOUT_MS = 60_000
+const run = promisify(execFile)
+
+/** Starts the cluster in `directory` on a free port of 127.0.0.1, making it first if needed. */
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const runAs = await unprivileged()
+  const binaries = await reachable(await packagedBinaries(), runAs)
+  const directory = await clusterDirectory(resolve(options.directory), runAs)
+  const password = await ensureCluster(directory, binaries, runAs)
+  await endLeftover(directory)
+  const port = await freePort()
+  const guard = await startServer({ options, directory, binaries, runAs, port })
+  const urlOf = (database: string, login = { user: 'postgres', password }) =>
+    `postgres://${login.user}:${login.password}@127.0.0.1:${port}/${database}`
+  const adminUrl = urlOf('postgres')
+  await waitUntilReady(adminUrl, guard)
+  return { adminUrl, urlOf, stop: async () => await stopGuard(guard) }
+}
+
+/** A port that nobody listens on just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail)
+    server.listen(0, '127.0.0.1', done)
+  })
+  const address = server.address()
+  await new Promise((done) => server.close(done))
+  if (address === null || typeof address === 'string') {
+    throw new Error('no free port')
+  }
+  return address.port
+}
+
+/** Makes the cluster once; its superuser's password stays beside it, readable to its owner only. */
+async function ensureCluster(
+  directory: string,
+  binaries: string,
+  runAs: RunAs | null,
+): Promise<string> {
+  const cluster = join(directory, 'cluster')
+  const passwordFile = join(directory, 'password')
+  if (await exists(join(cluster, 'PG_VERSION'))) {
+    return (await readFile(passwordFile, 'utf8')).trim()
+  }
+  const password = randomBytes(24).toString('hex')
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
+  if (runAs !== null) {
+    await chown(passwordFile, runAs.uid, runAs.gid)
+  }
+  const fresh = join(directory, `cluster.${randomBytes(4).toString('hex')}`)
+  await run(
+    join(binaries, 'bin', 'initdb'),
+    [
+      `--pgdata=${fresh}`,
+      '--username=postgres',
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+    ],
+    { ...runAs, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } },
+  )
+  await rename(fresh, cluster)
+  return password
+}
+
+/** Ends a Postgres that still runs in this folder because its guard was killed too. */
+async function endLeftover(directory: string): Promise<void> {
+  const pidFile = join(directory, 'cluster', 'postmaster.pid')
+  const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n')
+  const pid = Number(lines[0])
+  if (!Number.isInteger(pid) || pid <= 0) {
+    return
+  }
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  if (!command.includes(join(directory, 'cluster'))) {
+    return
+  }
+  const guardAlive = await readFile(`/proc/${pid}/stat`, 'utf8').then(
+    (text) => Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]) !== 1,
+    () => false,
+  )
+  if (guardAlive) {
+    throw new Error(
+      `This folder's database is in use by a running service (Postgres process ${pid}): ` +
+        'stop that one first, or set DATABASE_URL',
+    )
+  }
+  process.kill(pid, 'SIGINT')
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while ((await exists(pidFile)) && Date.now() < deadline) {
+    await new Promise((done) => setTimeout(done, 50))
+  }
+}
+
+async function startServer(start: {
+  options: EmbeddedOptions
+  directory: string
+  binaries: string
+  runAs: RunAs | null
+  port: number
+}): Promise<ChildProcess> {
+  const settings: Record<string, string> = {
+    listen_addresses: '127.0.0.1',
+    port: String(start.port),
+    unix_socket_directories: '',
+    max_connections: '120',
+    shared_buffers: '128MB',
+    max_wal_size: '2GB',
+    log_timezone: 'UTC',
+    timezone: 'UTC',
+    log_min_messages: 'fatal',
+    ...(start.options.fsync === false
+      ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+      : {}),
+    ...start.options.settings,
+  }
+  const guard = spawn(
+    process.execPath,
+    [
+      '--disable-warning=ExperimentalWarning',
+      fileURLToPath(new URL('postgres-guard.ts', import.meta.url)),
+      start.runAs === null ? '-' : String(start.runAs.uid),
+      start.runAs === null ? '-' : String(start.runAs.gid),
+      join(start.binaries, 'bin', 'postgres'),
+      '-D',
+      join(start.directory, 'cluster'),
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    { stdio: ['pipe', 'ignore', 'pipe'], detached: true },
+  )
+  return guard
+}
+
+async function waitUntilReady(adminUrl: string, guard: ChildProcess): Promise<void> {
+  let said = ''
+  guard.stderr?.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-2000)
+  })
+  const deadline = Date.now() + START_TIMEOUT_MS
+  for (;;) {
+    if (guard.exitCode !== null) {
+      throw new Error(`Postgres did not start: ${said.trim()}`)
+    }
+    const client = new pg.Client({ connectionString: adminUrl })
+    try {
+      await client.connect()
+      await client.query('select 1')
+      return
+    } catch (error) {
+      if (Date.now() > deadline) {
+        guard.stdin?.end()
+        throw new Error(`Postgres does not answer: ${messageOf(error)}; ${said.trim()}`)
+      }
+      await new Promise((done) => setTimeout(done, 30))
+    } finally {
+      await client.end().catch(() => undefined)
+    }
+  }
+}
+
+async function stopGuard(guard: ChildProcess): Promise<void> {
+  if (guard.exitCode !== null || guard.signalCode !== null) {
+    return
+  }
+  const ended = new Promise((done) => guard.once('exit', done))
+  guard.stdin?.end()
+  await ended
+}

@@ -1,0 +1,46 @@
+/** Documents on disk, encrypted, written so that a crash leaves the old file or the whole new one. */
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { seal, unseal, type Keyring } from './crypto.ts'
+
+export interface Files {
+  put(key: string, bytes: Uint8Array): Promise<void>
+  /** The bytes, or undefined where there is no such file. */
+  get(key: string): Promise<Buffer | undefined>
+}
+
+/** `directory` may be shared by several processes. Keys are made by us: letters, digits, / - _ . */
+export function openFiles(directory: string, keyring: Keyring): Files {
+  const pathOf = (key: string) => {
+    if (!/^[\w-]+(\/[\w-]+)*\.[a-z]+$/.test(key)) {
+      throw new Error(`"${key}" is no file key`)
+    }
+    return join(directory, `${key}.sealed`)
+  }
+  return {
+    async put(key, bytes) {
+      const path = pathOf(key)
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      const fresh = `${path}.${randomBytes(6).toString('hex')}`
+      const file = await open(fresh, 'wx', 0o600)
+      try {
+        await file.writeFile(seal(keyring, bytes, key))
+        await file.sync()
+      } finally {
+        await file.close()
+      }
+      await rename(fresh, path)
+    },
+    async get(key) {
+      try {
+        return unseal(keyring, await readFile(pathOf(key)), key)
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+          return undefined
+        }
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,28 @@
+/** Prefixed, time-ordered ids: 48 bits of milliseconds and 80 random bits in Crockford's base 32. */
+import { randomBytes } from 'node:crypto'
+
+export type IdPrefix =
+  'don' | 'dnr' | 'evt' | 'eml' | 'obx' | 'pmt' | 'rcp' | 'rej' | 'req' | 'whe' | 'whs'
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** A new id such as `don_01jd3v…`: sorts by time of making, cannot be guessed. */
+export function newId(prefix: IdPrefix, now: number = Date.now()): string {
+  let time = ''
+  for (let rest = now, place = 0; place < 10; place += 1) {
+    time = ALPHABET.charAt(rest % 32) + time
+    rest = Math.floor(rest / 32)
+  }
+  let random = ''
+  for (const byte of randomBytes(16)) {
+    random += ALPHABET.charAt(byte % 32)
+  }
+  return `${prefix}_${time}${random}`
+}
+
+/** True for text that has the form of an id of that kind. */
+export function isId(prefix: IdPrefix, text: string): boolean {
+  return (
+    text.startsWith(`${prefix}_`) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(prefix.length + 1))
+  )
+}

@@ -1,0 +1,90 @@
+/** Sends one MIME message to one address through AWS SES, and says whether trying again helps. */
+import { SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
+import MailComposer from 'nodemailer/lib/mail-composer/index.js'
+import type { Config } from './config.ts'
+import { messageOf } from './problem.ts'
+
+export interface Mail {
+  from: { name: string; address: string }
+  to: { name: string; address: string }
+  subject: string
+  text: string
+  /** Stays the same when the message is sent again, so that copies can be told as such. */
+  reference: string
+  attachments: { filename: string; contentType: string; content: Buffer }[]
+}
+
+export type SendResult =
+  | { outcome: 'sent'; messageId: string }
+  /** The address or the message is refused for good. */
+  | { outcome: 'refused'; reason: string }
+  /** SES is busy, away, or this account may not send just now. */
+  | { outcome: 'later'; reason: string }
+
+export interface Mailer {
+  send(mail: Mail): Promise<SendResult>
+  close(): void
+}
+
+/** SES takes 10 MB after base64 through this call. */
+const MESSAGE_BYTES_MAX = 10_000_000
+const TIMEOUT_MS = 15_000
+
+/** What SES says when the same message would be refused again. */
+const REFUSED = new Set(['MessageRejected', 'InvalidParameterValue', 'ValidationError'])
+
+export function openMailer(config: Config['ses'], sockets = 16): Mailer {
+  const client = new SESClient({
+    region: config.region,
+    maxAttempts: 1,
+    requestHandler: { requestTimeout: TIMEOUT_MS, connectionTimeout: 5000, maxSockets: sockets },
+    // A local mailbox wants a signature, but not anybody's real one.
+    ...(config.endpoint === null
+      ? {}
+      : {
+          endpoint: config.endpoint,
+          credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+        }),
+  })
+  return {
+    send: async (mail) => await send(client, mail),
+    close: () => client.destroy(),
+  }
+}
+
+async function send(client: SESClient, mail: Mail): Promise<SendResult> {
+  const raw = await compose(mail)
+  if (raw.length > MESSAGE_BYTES_MAX) {
+    return { outcome: 'refused', reason: `the message has ${raw.length} bytes` }
+  }
+  try {
+    const answer = await client.send(
+      new SendRawEmailCommand({
+        Source: mail.from.address,
+        Destinations: [mail.to.address],
+        RawMessage: { Data: raw },
+      }),
+    )
+    return answer.MessageId === undefined
+      ? { outcome: 'later', reason: 'SES gave no message id' }
+      : { outcome: 'sent', messageId: answer.MessageId }
+  } catch (error) {
+    const name = error instanceof Error ? error.name : ''
+    const reason = `${name}: ${messageOf(error)}`.slice(0, 500)
+    return { outcome: REFUSED.has(name) ? 'refused' : 'later', reason }
+  }
+}
+
+async function compose(mail: Mail): Promise<Buffer> {
+  const composer = new MailComposer({
+    from: mail.from,
+    to: [mail.to],
+    subject: mail.subject,
+    text: mail.text,
+    headers: { 'X-Entity-Ref-ID': mail.reference, 'Auto-Submitted': 'auto-generated' },
+    attachments: mail.attachments,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  return await composer.compile().build()
+}

@@ -1,0 +1,69 @@
+/** What the process counts, in Prometheus' base units; labels have few values. */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+export const registry = new Registry()
+collectDefaultMetrics({ register: registry })
+
+export const serializationRetries = new Counter({
+  name: 'bahi_serialization_retries_total',
+  help: 'Transactions that Postgres asked to run again.',
+  labelNames: ['code'],
+  registers: [registry],
+})
+
+export const webhooks = new Counter({
+  name: 'bahi_webhooks_total',
+  help: 'Webhook calls by what became of them.',
+  labelNames: ['gateway', 'outcome'],
+  registers: [registry],
+})
+
+export const inboxEvents = new Counter({
+  name: 'bahi_inbox_events_total',
+  help: 'Stored events by the state in which processing left them.',
+  labelNames: ['gateway', 'state'],
+  registers: [registry],
+})
+
+export const postingSeconds = new Histogram({
+  name: 'bahi_posting_duration_seconds',
+  help: 'Time to post one batch of drafts.',
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+  registers: [registry],
+})
+
+export const entriesPosted = new Counter({
+  name: 'bahi_entries_posted_total',
+  help: 'Journal entries posted.',
+  labelNames: ['kind'],
+  registers: [registry],
+})
+
+export const emails = new Counter({
+  name: 'bahi_receipt_emails_total',
+  help: 'Receipt emails by the state in which an attempt left them.',
+  labelNames: ['state'],
+  registers: [registry],
+})
+
+export const waiting = new Gauge({
+  name: 'bahi_waiting_rows',
+  help: 'Rows that wait for work, as the last sweep saw them.',
+  labelNames: ['kind'],
+  registers: [registry],
+})
+
+export const oldestWaitingSeconds = new Gauge({
+  name: 'bahi_oldest_waiting_seconds',
+  help: 'Age of the oldest row that waits for work, as the last sweep saw it.',
+  labelNames: ['kind'],
+  registers: [registry],
+})
+
+export const httpSeconds = new Histogram({
+  name: 'bahi_http_request_duration_seconds',
+  help: 'Time to answer a request.',
+  labelNames: ['method', 'route', 'status'],
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  registers: [registry],
+})

@@ -1,0 +1,79 @@
+/** Every failure that a caller may see is one row here (RFC 9457); nothing else reaches a client. */
+
+export const PROBLEMS = {
+  invalid_request: [400, 'The request is not valid'],
+  malformed_json: [400, 'The body is not valid JSON'],
+  malformed_event: [400, 'The webhook body cannot be read'],
+  unauthenticated: [401, 'A valid bearer token is required'],
+  bad_signature: [401, 'The signature does not match any valid secret of this endpoint'],
+  forbidden: [403, 'This role may not do that'],
+  not_found: [404, 'There is no such resource'],
+  method_not_allowed: [405, 'This resource does not have that method'],
+  not_acceptable: [406, 'This representation is not available'],
+  idempotency_conflict: [409, 'The idempotency key was used for other content'],
+  body_too_large: [413, 'The body is larger than the limit'],
+  unsupported_media_type: [415, 'This content type is not accepted here'],
+  unbalanced_entry: [422, 'Debits and credits of the entry are not equal'],
+  invalid_entry: [422, 'The journal entry is not valid'],
+  unknown_account: [422, 'There is no such account'],
+  account_closed: [422, 'The account takes no more postings'],
+  balance_below_floor: [422, 'The posting would take the account below its floor'],
+  unknown_fund: [422, 'There is no such fund'],
+  unknown_gateway: [422, 'The organisation has no such gateway account'],
+  foreign_contribution: [422, 'The organisation may not take foreign contributions'],
+  in_kind_or_cash: [422, 'Only money that comes through a gateway can be taken here'],
+  internal: [500, 'Something failed on our side'],
+  gateway_refused: [502, 'The payment gateway refused the request'],
+  unavailable: [503, 'The service cannot take the request now'],
+  gateway_unavailable: [503, 'The payment gateway does not answer'],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** One thing that is wrong with a request body, and where (a JSON pointer). */
+export interface FieldError {
+  pointer: string
+  detail: string
+}
+
+export interface ProblemExtras {
+  /** What happened and what to do, in words for the caller. */
+  detail?: string
+  errors?: FieldError[]
+  /** Whether money moved; every money error says so. */
+  moved?: 'yes' | 'no' | 'unknown'
+  /** Seconds until trying again makes sense. */
+  retryAfter?: number
+  cause?: unknown
+}
+
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly extras: ProblemExtras
+
+  constructor(code: ProblemCode, extras: ProblemExtras = {}) {
+    super(
+      extras.detail ?? PROBLEMS[code][1],
+      extras.cause === undefined ? {} : { cause: extras.cause },
+    )
+    this.name = 'Problem'
+    this.code = code
+    this.extras = extras
+  }
+
+  get status(): number {
+    return PROBLEMS[this.code][0]
+  }
+
+  get title(): string {
+    return PROBLEMS[this.code][1]
+  }
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.message === '') {
+    return thrown.errors.map(messageOf).join('; ')
+  }
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

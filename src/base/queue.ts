@@ -1,0 +1,185 @@
+/** The bells: BullMQ wakes workers up; what there is to do stands in Postgres, never in a job. */
+import { Queue, Worker, createPostgresBackend } from 'bullmq'
+import { Redis } from 'ioredis'
+import type { Config } from './config.ts'
+import type { Log } from './log.ts'
+
+/** Every job there is, with its limits. A job drains what waits, so one at a time is the rule. */
+export const JOBS = {
+  'process-inbox': { concurrency: 1, lockMs: 60_000 },
+  'issue-receipts': { concurrency: 1, lockMs: 60_000 },
+  'send-receipts': { concurrency: 1, lockMs: 120_000 },
+} as const
+
+export type JobName = keyof typeof JOBS
+
+export interface Bells {
+  /**
+   * Says that there may be work. Returns at once and never throws: a bell that is lost costs time
+   * until the next sweep, no data. Calls that come together are rung once.
+   */
+  ring(name: JobName): void
+  /** Waits for what is being rung, then lets go of the connections. */
+  close(): Promise<void>
+}
+
+export interface Listener {
+  /** Lets the running job end, then stops. */
+  close(): Promise<void>
+}
+
+export interface QueueBackend {
+  /** One bell: `ring` rejects where the queue cannot be reached. */
+  bell(name: JobName): { ring(): Promise<void>; close(): Promise<void> }
+  /** Calls `run` for each ring. */
+  listen(name: JobName, run: () => Promise<void>): Listener
+}
+
+/** How long a ring waits for others to join it. */
+const GATHER_MS = 10
+const RETRY_DELAY_MS_MAX = 5000
+
+/** BullMQ on Redis where REDIS_URL is set, else on its own tables in our Postgres. */
+export function queueBackend(config: Config, log: Log): QueueBackend {
+  return config.redisUrl === null
+    ? postgresBackend(config.databaseUrl, log)
+    : redisBackend(config.redisUrl, log)
+}
+
+function postgresBackend(databaseUrl: string, log: Log): QueueBackend {
+  const connection = {
+    connectionString: databaseUrl,
+    max: 2,
+    schema: 'bullmq',
+    options: '-c role=bahi_app',
+    application_name: 'bahi queue',
+  }
+  return {
+    bell: (name) => bellOf(new Queue(name, { connection }, createPostgresBackend), name, log),
+    listen: (name, run) =>
+      started(
+        new Worker(name, run, { connection, ...limitsOf(name) }, createPostgresBackend),
+        name,
+        log,
+      ),
+  }
+}
+
+function redisBackend(url: string, log: Log): QueueBackend {
+  return {
+    bell(name) {
+      // Whoever rings must not wait for a Redis that is away.
+      const redis = openRedis(url, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 })
+      const bell = bellOf(new Queue(name, { connection: redis }), name, log)
+      return {
+        ring: bell.ring,
+        async close() {
+          await bell.close()
+          redis.disconnect()
+        },
+      }
+    },
+    listen(name, run) {
+      // A worker waits for its Redis for ever.
+      const redis = openRedis(url, log, { enableOfflineQueue: true, maxRetriesPerRequest: null })
+      const worker = new Worker(name, run, { connection: redis, ...limitsOf(name) })
+      const listener = started(worker, name, log)
+      return {
+        async close() {
+          await listener.close()
+          redis.disconnect()
+        },
+      }
+    },
+  }
+}
+
+function limitsOf(name: JobName) {
+  return { concurrency: JOBS[name].concurrency, lockDuration: JOBS[name].lockMs, autorun: false }
+}
+
+function bellOf(queue: RingableQueue, name: JobName, log: Log) {
+  queue.on('error', (error: Error) => log.warn({ err: error, queue: name }, 'queue connection'))
+  return {
+    async ring() {
+      await queue.add(name, {}, { removeOnComplete: true, removeOnFail: 100 })
+    },
+    async close() {
+      await queue.close()
+    },
+  }
+}
+
+interface RingableQueue {
+  on(event: 'error', listener: (error: Error) => void): unknown
+  add(name: string, data: object, options: object): Promise<unknown>
+  close(): Promise<void>
+}
+
+interface StartableWorker {
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'failed', listener: (job: unknown, error: Error) => void): unknown
+  run(): Promise<unknown>
+  close(): Promise<void>
+}
+
+function started(worker: StartableWorker, name: JobName, log: Log): Listener {
+  worker.on('error', (error) => log.warn({ err: error, queue: name }, 'worker connection'))
+  worker.on('failed', (_job, error) => log.error({ err: error, queue: name }, 'job failed'))
+  worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'worker ended'))
+  return { close: async () => await worker.close() }
+}
+
+function openRedis(
+  url: string,
+  log: Log,
+  options: { enableOfflineQueue: boolean; maxRetriesPerRequest: number | null },
+): Redis {
+  const redis = new Redis(url, {
+    ...options,
+    retryStrategy: (times) => Math.min(50 * 2 ** times, RETRY_DELAY_MS_MAX),
+  })
+  redis.on('error', (error) => log.warn({ err: error }, 'redis does not answer'))
+  return redis
+}
+
+export function openBells(backend: QueueBackend, log: Log): Bells {
+  const opened = new Map<JobName, ReturnType<QueueBackend['bell']>>()
+  const ringing = new Map<JobName, Promise<void>>()
+  const wanted = new Set<JobName>()
+  let closing = false
+
+  const ringNow = async (name: JobName): Promise<void> => {
+    do {
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
+      wanted.delete(name)
+      try {
+        const bell = opened.get(name) ?? backend.bell(name)
+        opened.set(name, bell)
+        await bell.ring()
+      } catch (error) {
+        log.warn({ err: error, queue: name }, 'bell not rung; the sweep will find the work')
+      }
+    } while (wanted.has(name))
+  }
+
+  return {
+    ring(name) {
+      if (closing) {
+        return
+      }
+      wanted.add(name)
+      if (!ringing.has(name)) {
+        ringing.set(
+          name,
+          ringNow(name).finally(() => ringing.delete(name)),
+        )
+      }
+    },
+    async close() {
+      closing = true
+      await Promise.all(ringing.values())
+      await Promise.all([...opened.values()].map(async (bell) => await bell.close()))
+    },
+  }
+}

@@ -1,0 +1,29 @@
+/** Ends a process in order when it is asked to, and at once when it is asked again. */
+import type { Log } from './log.ts'
+
+const LONGEST_END_MS = 30_000
+
+/** On SIGTERM or SIGINT runs `close`, then exits: 0 when all went well, 1 otherwise. */
+export function endOnSignal(log: Log, close: () => Promise<void>): void {
+  let ending = false
+  const end = (signal: NodeJS.Signals): void => {
+    if (ending) {
+      process.exit(1)
+    }
+    ending = true
+    log.info({ signal }, 'ending')
+    setTimeout(() => {
+      log.error('did not end in time')
+      process.exit(1)
+    }, LONGEST_END_MS).unref()
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'did not end in order')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+}

@@ -1,0 +1,137 @@
+/** Opens a donation and gets from the gateway what the checkout page needs. */
+import type { Keyring } from '../base/crypto.ts'
+import type { Database, Trx } from '../base/db.ts'
+import { newId } from '../base/ids.ts'
+import { Problem } from '../base/problem.ts'
+import type { GatewayName } from '../gateways/fact.ts'
+import type { GatewayOrder, NewOrder } from '../gateways/gateway.ts'
+import { gateways } from '../gateways/registry.ts'
+import { insertDonor, type NewDonor } from './donors.ts'
+import { loadGatewayAccount } from './gateway-account.ts'
+
+export type Nature = 'general' | 'corpus' | 'specific_grant'
+
+export interface NewDonation {
+  gateway: GatewayName
+  /** Minor units. */
+  amount: bigint
+  currency: 'INR'
+  fund: string
+  nature: Nature
+  corpusDirection: string | null
+  purpose: string | null
+  /** False for a foreign citizen, whose gift is a foreign contribution (FCRA). */
+  indianCitizen: boolean
+  donor: NewDonor
+  returnUrl: string
+}
+
+export interface OpenedDonation {
+  donationId: string
+  order: GatewayOrder
+}
+
+export interface CheckoutOptions {
+  keyring: Keyring
+  timeoutMs: number
+}
+
+/**
+ * Writes the donation, asks the gateway for an order, and notes it. Throws `unknown_fund`,
+ * `unknown_gateway`, `foreign_contribution`, or the gateway's refusal; then no money can move,
+ * because no donor has an order to pay.
+ */
+export async function openDonation(
+  db: Database,
+  orgId: number,
+  donation: NewDonation,
+  options: CheckoutOptions,
+): Promise<OpenedDonation> {
+  const donationId = newId('don')
+  const { account, fundName } = await db.transact(orgId, async (trx) => {
+    const name = await fundNamed(trx, donation.fund)
+    await assertMayTake(trx, donation)
+    const opened = await loadGatewayAccount(trx, options.keyring, donation.gateway)
+    await insertDonation(trx, donationId, donation, options.keyring)
+    return { account: opened, fundName: name }
+  })
+  const order: NewOrder = {
+    reference: referenceOf(donationId),
+    amount: donation.amount,
+    currency: donation.currency,
+    description: `Donation ${fundName}`,
+    payer: donation.donor,
+    returnUrl: donation.returnUrl,
+  }
+  const signal = AbortSignal.timeout(options.timeoutMs)
+  const made = await gateways[donation.gateway].createOrder(account, order, { signal })
+  await db.transact(orgId, async (trx) => {
+    await trx.query('update donations set order_ref = $3 where org_id = $1 and donation_id = $2', [
+      orgId,
+      donationId,
+      made.orderRef,
+    ])
+  })
+  return { donationId, order: made }
+}
+
+/** PayU takes at most 25 characters: the random ones of the id and as much of its time as fits. */
+function referenceOf(donationId: string): string {
+  return donationId.slice(-25)
+}
+
+async function fundNamed(trx: Trx, fund: string): Promise<string> {
+  const [row] = await trx.query<{ name: string }>(
+    'select name from funds where org_id = $1 and fund = $2',
+    [trx.scope, fund],
+  )
+  if (row === undefined) {
+    throw new Problem('unknown_fund', {
+      detail: `The organisation has no fund "${fund}".`,
+      moved: 'no',
+    })
+  }
+  return row.name
+}
+
+async function assertMayTake(trx: Trx, donation: NewDonation): Promise<void> {
+  if (donation.indianCitizen) {
+    return
+  }
+  const [row] = await trx.query<{ fcra_registration: string | null }>(
+    'select fcra_registration from organisations where org_id = $1',
+    [trx.scope],
+  )
+  if (row?.fcra_registration === null || row === undefined) {
+    throw new Problem('foreign_contribution', {
+      detail: 'A foreign citizen’s gift needs an FCRA registration, which this organisation lacks.',
+      moved: 'no',
+    })
+  }
+}
+
+async function insertDonation(
+  trx: Trx,
+  donationId: string,
+  donation: NewDonation,
+  keyring: Keyring,
+): Promise<void> {
+  const donorId = await insertDonor(trx, keyring, donation.donor)
+  await trx.query(
+    `insert into donations (org_id, donation_id, donor_id, gateway, amount, currency, fund, nature,
+       corpus_direction, purpose)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [
+      trx.scope,
+      donationId,
+      donorId,
+      donation.gateway,
+      donation.amount,
+      donation.currency,
+      donation.fund,
+      donation.nature,
+      donation.corpusDirection,
+      donation.purpose,
+    ],
+  )
+}

@@ -1,0 +1,166 @@
+/** Sends issued receipts by email, each once; what fails is tried again or ends in a visible state. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { delayAfter, type Backoff } from '../base/backoff.ts'
+import type { Keyring } from '../base/crypto.ts'
+import { isConnectionError, type Database } from '../base/db.ts'
+import type { Files } from '../base/files.ts'
+import type { Log } from '../base/log.ts'
+import type { Mailer, SendResult } from '../base/mail.ts'
+import { emails } from '../base/metrics.ts'
+import { messageOf } from '../base/problem.ts'
+import { receiptPdf, recordPdfHash, type IssuedReceipt } from './receipt-file.ts'
+
+export interface DeliveryParts {
+  db: Database
+  files: Files
+  keyring: Keyring
+  mailer: Mailer
+  log: Log
+}
+
+/** Claimed at once, and how many of them are in hand at a time. */
+const CLAIM_MAX = 20
+const CONCURRENCY = 5
+/**
+ * A claim ends after this time: a worker that died is replaced. SES has no idempotency key, so that
+ * a death between its answer and our commit sends that one email twice rather than never.
+ */
+const CLAIM_MS = 120_000
+const BACKOFF: Backoff = { firstMs: 4000, mostMs: 7_200_000, attemptsMax: 20 }
+
+interface Claimed extends IssuedReceipt {
+  email_id: string
+  to_name: string
+  to_address: string
+  attempts: number
+  amount: bigint
+  legal_name: string
+  mail_from: string
+  mail_from_name: string
+}
+
+/** Sends what is due for one organisation; gives how many emails it took in hand. */
+export async function deliverReceipts(parts: DeliveryParts, orgId: number): Promise<number> {
+  const claimed = await claim(parts.db, orgId)
+  const queue = [...claimed]
+  const send = async (): Promise<void> => {
+    for (let email = queue.shift(); email !== undefined; email = queue.shift()) {
+      await deliver(parts, orgId, email)
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, send))
+  return claimed.length
+}
+
+async function claim(db: Database, orgId: number): Promise<Claimed[]> {
+  return await db.transact(orgId, async (trx) => {
+    return await trx.query<Claimed>(
+      `with due as (
+         select org_id, email_id from receipt_emails
+          where org_id = $1 and state in ('waiting', 'sending') and next_try_at <= now()
+          order by next_try_at, email_id limit $2
+          for update skip locked
+       ), mine as (
+         update receipt_emails e
+            set state = 'sending', attempts = e.attempts + 1,
+                next_try_at = now() + $3 * interval '1 millisecond'
+           from due where e.org_id = due.org_id and e.email_id = due.email_id
+         returning e.*
+       )
+       select m.email_id, m.to_name, m.to_address, m.attempts, r.receipt_id, r.number,
+              r.document_sealed, r.pdf_sha256, r.amount, o.legal_name, o.mail_from, o.mail_from_name
+         from mine m
+         join receipts r on r.org_id = m.org_id and r.receipt_id = m.receipt_id
+         join organisations o on o.org_id = m.org_id`,
+      [orgId, CLAIM_MAX, CLAIM_MS],
+    )
+  })
+}
+
+async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Promise<void> {
+  let result: SendResult
+  try {
+    const pdf = await receiptPdf(email, orgId, parts.files, parts.keyring)
+    await parts.db.transact(orgId, async (trx) => {
+      await recordPdfHash(trx, email.receipt_id, pdf.sha256)
+    })
+    result = await parts.mailer.send({
+      from: { name: email.mail_from_name, address: email.mail_from },
+      to: { name: email.to_name, address: email.to_address },
+      subject: `Receipt ${email.number} for your donation to ${email.legal_name}`,
+      text: textOf(email),
+      reference: email.receipt_id,
+      attachments: [
+        {
+          filename: `receipt-${email.number.replaceAll('/', '-')}.pdf`,
+          contentType: 'application/pdf',
+          content: pdf.bytes,
+        },
+      ],
+    })
+  } catch (error) {
+    parts.log.error({ err: error, receiptId: email.receipt_id }, 'a receipt could not be sent')
+    result = { outcome: 'later', reason: messageOf(error) }
+  }
+  await recordSurely(parts, orgId, email, result)
+}
+
+/** What SES answered is worth several tries: forgetting it would send the email again. */
+async function recordSurely(
+  parts: DeliveryParts,
+  orgId: number,
+  email: Claimed,
+  result: SendResult,
+): Promise<void> {
+  const deadline = Date.now() + CLAIM_MS / 2
+  for (let pause = 100; ; pause *= 2) {
+    try {
+      await record(parts.db, orgId, email, result)
+      return
+    } catch (error) {
+      if (!isConnectionError(error) || Date.now() > deadline) {
+        throw error
+      }
+      parts.log.warn({ err: error, emailId: email.email_id }, 'result not yet recorded')
+      await delay(pause)
+    }
+  }
+}
+
+function textOf(email: Claimed): string {
+  return [
+    `Dear ${email.to_name},`,
+    '',
+    `thank you for your donation to ${email.legal_name}.`,
+    `Your receipt ${email.number} is attached as a PDF.`,
+    '',
+    email.mail_from_name,
+  ].join('\n')
+}
+
+async function record(
+  db: Database,
+  orgId: number,
+  email: Claimed,
+  result: SendResult,
+): Promise<void> {
+  const wait = result.outcome === 'later' ? delayAfter(BACKOFF, email.attempts) : null
+  const state = { sent: 'sent', refused: 'refused', later: wait === null ? 'dead' : 'waiting' }
+  emails.inc({ state: state[result.outcome] })
+  await db.transact(orgId, async (trx) => {
+    await trx.query(
+      `update receipt_emails
+          set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,
+              last_error = $5, next_try_at = now() + $6 * interval '1 millisecond'
+        where org_id = $1 and email_id = $2 and state = 'sending'`,
+      [
+        orgId,
+        email.email_id,
+        state[result.outcome],
+        result.outcome === 'sent' ? result.messageId : null,
+        result.outcome === 'sent' ? null : result.reason,
+        wait ?? 0,
+      ],
+    )
+  })
+}

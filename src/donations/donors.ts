@@ -1,0 +1,99 @@
+/** Donors: who gave, with tax ids encrypted and masked. */
+import { seal, type Keyring } from '../base/crypto.ts'
+import type { Trx } from '../base/db.ts'
+import { newId } from '../base/ids.ts'
+
+export type TaxIdType = 'pan' | 'aadhaar' | 'passport'
+
+export interface PostalAddress {
+  line1: string
+  line2?: string | undefined
+  city: string
+  state: string
+  /** Six digits, the first not zero. */
+  pin: string
+}
+
+export interface NewDonor {
+  name: string
+  email: string
+  phone: string | null
+  address: PostalAddress | null
+  taxId: { type: TaxIdType; value: string } | null
+}
+
+/** `ABCPE1234F` is shown as `ABC••••34F`, an Aadhaar number by its last four digits. */
+export function maskTaxId(type: TaxIdType, value: string): string {
+  if (type === 'aadhaar') {
+    return `XXXX XXXX ${value.slice(-4)}`
+  }
+  return `${value.slice(0, 3)}••••${value.slice(-3)}`
+}
+
+const VERHOEFF_PRODUCT = [
+  '0123456789',
+  '1234067895',
+  '2340178956',
+  '3401289567',
+  '4012395678',
+  '5987604321',
+  '6598710432',
+  '7659821043',
+  '8765932104',
+  '9876543210',
+]
+const VERHOEFF_ORDER = [
+  '0123456789',
+  '1576283094',
+  '5803796142',
+  '8916043527',
+  '9453126870',
+  '4286573901',
+  '2793806415',
+  '7046913258',
+]
+
+/** True for an Aadhaar number: 12 digits, the first 2 to 9, with Verhoeff's check digit (UIDAI). */
+export function isAadhaar(value: string): boolean {
+  if (!/^[2-9]\d{11}$/.test(value)) {
+    return false
+  }
+  const check = [...value].reverse().reduce((sum, digit, place) => {
+    const turned = VERHOEFF_ORDER[place % 8]?.charAt(Number(digit)) ?? ''
+    return VERHOEFF_PRODUCT[Number(sum)]?.charAt(Number(turned)) ?? ''
+  }, '0')
+  return check === '0'
+}
+
+/** True for the form of a PAN; its last letter's algorithm is not published. */
+export function isPan(value: string): boolean {
+  return /^[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]$/.test(value)
+}
+
+/** Writes a donor and gives the id. */
+export async function insertDonor(trx: Trx, keyring: Keyring, donor: NewDonor): Promise<string> {
+  const donorId = newId('dnr')
+  await trx.query(
+    `insert into donors (org_id, donor_id, name, email, phone, address, tax_id_type, tax_id_sealed,
+       tax_id_masked)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      trx.scope,
+      donorId,
+      donor.name,
+      donor.email,
+      donor.phone,
+      donor.address === null ? null : JSON.stringify(donor.address),
+      donor.taxId?.type ?? null,
+      donor.taxId === null ? null : seal(keyring, donor.taxId.value, donorId),
+      donor.taxId === null ? null : maskTaxId(donor.taxId.type, donor.taxId.value),
+    ],
+  )
+  return donorId
+}
+
+/** An address on one line, as it stands on a receipt. */
+export function addressLine(address: PostalAddress): string {
+  const parts = [address.line1, address.line2, address.city, `${address.state} ${address.pin}`]
+  return parts.filter((part) => part !== undefined && part !== '').join(', ')
+}

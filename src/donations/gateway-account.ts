@@ -1,0 +1,37 @@
+/** Our merchant account at a gateway, with its key opened for one call. */
+import { unseal, type Keyring } from '../base/crypto.ts'
+import type { Trx } from '../base/db.ts'
+import { Problem } from '../base/problem.ts'
+import type { GatewayName } from '../gateways/fact.ts'
+import type { GatewayAccount } from '../gateways/gateway.ts'
+
+/** Throws `unknown_gateway` where the organisation has no account at that gateway. */
+export async function loadGatewayAccount(
+  trx: Trx,
+  keyring: Keyring,
+  gateway: GatewayName,
+): Promise<GatewayAccount> {
+  const [row] = await trx.query<{
+    account: string
+    key_id: string
+    key_secret_sealed: Buffer
+    api_url: string
+  }>(
+    `select account, key_id, key_secret_sealed, api_url
+       from gateway_accounts where org_id = $1 and gateway = $2`,
+    [trx.scope, gateway],
+  )
+  if (row === undefined) {
+    throw new Problem('unknown_gateway', {
+      detail: `The organisation has no ${gateway} account; set one up or choose another gateway.`,
+      moved: 'no',
+    })
+  }
+  return {
+    gateway,
+    account: row.account,
+    keyId: row.key_id,
+    keySecret: unseal(keyring, row.key_secret_sealed, `${gateway} ${row.account}`).toString(),
+    apiUrl: row.api_url,
+  }
+}

@@ -1,0 +1,130 @@
+/** Makes the document of a receipt from the donation, its payment, donor and organisation. */
+import { indianDate, type IsoDate } from '../base/clock.ts'
+import { unseal, type Keyring } from '../base/crypto.ts'
+import type { ReceiptDocument } from '../../reports/receipt-document.ts'
+import { addressLine, type PostalAddress, type TaxIdType } from './donors.ts'
+
+/** A paid donation as `receipts.ts` reads it. */
+export interface ReceiptSource {
+  donation_id: string
+  nature: 'general' | 'corpus' | 'specific_grant'
+  purpose: string | null
+  fund_name: string
+  payment_id: string
+  gateway: string
+  gateway_payment_id: string
+  method: string | null
+  amount: bigint
+  currency: string
+  bank_reference: string | null
+  captured_at: Date
+  entry_no: bigint
+  donor_id: string
+  name: string
+  email: string
+  address: PostalAddress | null
+  tax_id_type: TaxIdType | null
+  tax_id_sealed: Buffer | null
+  legal_name: string
+  organisation_address: string
+  organisation_pan: string
+  registration_12a: string | null
+  organisation_email: string
+  signatory_name: string
+  signatory_designation: string
+  urn: string | null
+  approval_issued_on: IsoDate | null
+  valid_from: IsoDate | null
+  valid_to: IsoDate | null
+  deduction: '100_NO_LIMIT' | '50_NO_LIMIT' | '100_WITH_LIMIT' | '50_WITH_LIMIT' | null
+}
+
+export interface Numbering {
+  series: string
+  year: string
+  serial: number
+  issuedAt: Date
+}
+
+const GATEWAY_LABELS: Readonly<Record<string, string>> = { razorpay: 'Razorpay', payu: 'PayU' }
+
+/** Pure but for opening the sealed tax id. Throws where the donation is not in rupees. */
+export function receiptDocument(
+  source: ReceiptSource,
+  numbering: Numbering,
+  keyring: Keyring,
+): ReceiptDocument {
+  if (source.currency !== 'INR') {
+    throw new Error(`a receipt is in INR, not ${source.currency}`)
+  }
+  const kind = numbering.series === '80G' ? 'tax' : 'general'
+  const label = GATEWAY_LABELS[source.gateway] ?? source.gateway
+  const references = [{ label: `${label} payment`, text: source.gateway_payment_id }]
+  if (source.bank_reference !== null) {
+    references.push({ label: 'Bank reference', text: source.bank_reference })
+  }
+  return {
+    template: 1,
+    kind,
+    number: `${numbering.series}/${numbering.year}/${String(numbering.serial).padStart(6, '0')}`,
+    issuedAt: numbering.issuedAt,
+    issuedOn: indianDate(numbering.issuedAt),
+    donatedOn: indianDate(source.captured_at),
+    organisation: {
+      legalName: source.legal_name,
+      address: source.organisation_address,
+      pan: source.organisation_pan,
+      registration12a: source.registration_12a,
+      email: source.organisation_email,
+    },
+    approval: kind === 'tax' ? approvalOf(source) : null,
+    donor: {
+      name: source.name,
+      address: source.address === null ? null : addressLine(source.address),
+      email: source.email,
+      taxId: taxIdOf(source, keyring),
+    },
+    amount: source.amount,
+    currency: 'INR',
+    mode: modeOf(source.method),
+    references,
+    fund: source.fund_name,
+    purpose: source.purpose,
+    nature: source.nature,
+    signatory: { name: source.signatory_name, designation: source.signatory_designation },
+  }
+}
+
+function approvalOf(source: ReceiptSource): ReceiptDocument['approval'] {
+  const { urn, approval_issued_on: issuedOn, valid_from: validFrom, valid_to: validTo } = source
+  if (
+    urn === null ||
+    issuedOn === null ||
+    validFrom === null ||
+    validTo === null ||
+    source.deduction === null
+  ) {
+    return null
+  }
+  return { urn, issuedOn, validFrom, validTo, deduction: source.deduction }
+}
+
+const TAX_ID_LABELS: Readonly<Record<TaxIdType, string>> = {
+  pan: 'PAN',
+  aadhaar: 'Aadhaar',
+  passport: 'Passport',
+}
+
+/** An Aadhaar number is never printed in full (UIDAI); a PAN is. */
+function taxIdOf(source: ReceiptSource, keyring: Keyring): ReceiptDocument['donor']['taxId'] {
+  if (source.tax_id_type === null || source.tax_id_sealed === null) {
+    return null
+  }
+  const value = unseal(keyring, source.tax_id_sealed, source.donor_id).toString()
+  const text = source.tax_id_type === 'aadhaar' ? `XXXX XXXX ${value.slice(-4)}` : value
+  return { label: TAX_ID_LABELS[source.tax_id_type], text }
+}
+
+function modeOf(method: string | null): string {
+  return method === null ? 'Electronic' : `Electronic (${method})`
+}

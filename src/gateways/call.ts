@@ -1,0 +1,116 @@
+/** Calls a payment gateway over HTTPS and turns every way it can fail into a Problem. */
+import { messageOf, Problem } from '../base/problem.ts'
+
+export interface Call {
+  /** The gateway's name for people, as it stands in a problem's detail. */
+  gateway: string
+  url: string
+  headers: Record<string, string>
+  body: string
+  signal: AbortSignal
+}
+
+export interface Answer {
+  status: number
+  text: string
+}
+
+const MAX_ANSWER_BYTES = 2_000_000
+const RETRY_AFTER_SECONDS = 30
+const MAX_RETRY_AFTER_SECONDS = 3600
+
+/**
+ * Posts to a gateway and gives its answer, whatever it says, up to 2 MB. Throws
+ * `gateway_unavailable` without an answer in time and for HTTP 429 and 5xx. None of the calls made
+ * with it moves money. A redirect is not followed: it would take the credentials elsewhere.
+ */
+export async function post(call: Call): Promise<Answer> {
+  const { gateway, url, headers, body, signal } = call
+  let response: Response
+  let text: string | undefined
+  try {
+    response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
+    text = await textWithin(response, MAX_ANSWER_BYTES)
+  } catch (thrown) {
+    throw unavailable(
+      signal.aborted
+        ? `${gateway} did not answer in time.`
+        : `${gateway} cannot be reached (${causeOf(thrown)}).`,
+      { cause: thrown },
+    )
+  }
+  if (response.status === 429 || response.status >= 500) {
+    throw unavailable(`${gateway} answered with HTTP ${response.status}.`, {
+      retryAfter: retryAfterOf(response),
+    })
+  }
+  if (text === undefined) {
+    throw unavailable(`${gateway} answered with more than ${MAX_ANSWER_BYTES} bytes.`)
+  }
+  return { status: response.status, text }
+}
+
+/** `gateway_unavailable` for an answer that cannot be used; trying again may help. */
+export function unavailable(
+  detail: string,
+  extras: { retryAfter?: number; cause?: unknown } = {},
+): Problem {
+  return new Problem('gateway_unavailable', {
+    retryAfter: RETRY_AFTER_SECONDS,
+    ...extras,
+    detail,
+    moved: 'no',
+  })
+}
+
+/** `gateway_refused` with the gateway's own words, without any secret that it may have echoed. */
+export function refused(
+  gateway: string,
+  words: string | null,
+  secrets: readonly string[],
+): Problem {
+  let safe = words ?? 'It gave no reason.'
+  for (const secret of secrets) {
+    safe = secret === '' ? safe : safe.replaceAll(secret, '…')
+  }
+  return new Problem('gateway_refused', {
+    detail: `${gateway} refused the request: ${safe}`,
+    moved: 'no',
+  })
+}
+
+/** The address of a path at a gateway, whether or not its configured address ends in a slash. */
+export function addressOf(apiUrl: string, path: string): string {
+  return apiUrl.replace(/\/+$/, '') + path
+}
+
+/** The body as text; undefined where it is longer than `limit` bytes. */
+async function textWithin(response: Response, limit: number): Promise<string | undefined> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > limit) {
+      return undefined
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The system's own word for a failed connection (`ECONNREFUSED`), which fetch hides in `cause`. */
+function causeOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? thrown.cause : undefined
+  if (cause instanceof Error) {
+    return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+  }
+  return messageOf(thrown)
+}
+
+function retryAfterOf(response: Response): number {
+  const seconds = response.headers.get('retry-after') ?? ''
+  if (!/^\d{1,9}$/.test(seconds)) {
+    return RETRY_AFTER_SECONDS
+  }
+  return Math.min(Math.max(Number(seconds), 1), MAX_RETRY_AFTER_SECONDS)
+}

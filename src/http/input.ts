@@ -1,0 +1,55 @@
+/** Checks what a caller sent against a schema, and says in full what is wrong with it. */
+import type { Request } from 'express'
+import { z } from 'zod'
+import { isIsoDate } from '../base/clock.ts'
+import { Problem } from '../base/problem.ts'
+
+export const LIMIT_DEFAULT = 50
+export const LIMIT_MAX = 100
+
+/** A JSON body that is exactly of that shape. Throws `invalid_request` with each fault's place. */
+export function bodyOf<T>(request: Request, schema: z.ZodType<T>): T {
+  if (request.is('application/json') === false) {
+    throw new Problem('unsupported_media_type', {
+      detail: 'Send the body as application/json.',
+    })
+  }
+  const body: unknown = request.body
+  return checked(body ?? {}, schema, '')
+}
+
+/** Query parameters of exactly that shape; each may be given once. */
+export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
+  return checked(request.query, schema, '/query')
+}
+
+function checked<T>(value: unknown, schema: z.ZodType<T>, base: string): T {
+  const result = schema.safeParse(value)
+  if (result.success) {
+    return result.data
+  }
+  throw new Problem('invalid_request', {
+    detail: 'See errors for what is wrong and where.',
+    errors: result.error.issues.slice(0, 20).map((issue) => ({
+      pointer: base + issue.path.map((part) => `/${String(part)}`).join(''),
+      detail: issue.message,
+    })),
+  })
+}
+
+export const limit = z
+  .string()
+  .regex(/^\d{1,3}$/, `must be a whole number from 1 to ${LIMIT_MAX}`)
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= LIMIT_MAX, { error: `must be from 1 to ${LIMIT_MAX}` })
+  .default(LIMIT_DEFAULT)
+
+export const isoDate = z.string().refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD' })
+
+/** An id of a kind with a number in it (`je_17`, `acc_3`), as that number. */
+export function numberedId(prefix: 'je' | 'acc') {
+  return z
+    .string()
+    .regex(new RegExp(`^${prefix}_[1-9]\\d{0,17}$`), `must be an id such as ${prefix}_17`)
+    .transform((text) => BigInt(text.slice(prefix.length + 1)))
+}

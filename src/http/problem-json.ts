@@ -1,0 +1,98 @@
+/** Renders whatever a route throws as an RFC 9457 problem document; nothing internal leaks. */
+import type { NextFunction, Request, Response } from 'express'
+import { isConnectionError, sqlStateOf } from '../base/db.ts'
+import type { Log } from '../base/log.ts'
+import { Problem } from '../base/problem.ts'
+import { requestIdOf } from './request.ts'
+
+const TYPE_BASE = 'urn:bahi:problem:'
+const RETRY_AFTER_S = 5
+/** Postgres gave the statement up because it took too long. */
+const QUERY_CANCELED = '57014'
+
+/** The last handler but one: no route took the request. */
+export function noSuchRoute(request: Request, _response: Response, next: NextFunction): void {
+  next(
+    new Problem('not_found', { detail: `There is nothing at ${request.method} ${request.path}.` }),
+  )
+}
+
+/** The last handler. */
+export function renderProblems(log: Log) {
+  // Express tells an error handler by its four parameters.
+  return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
+    const problem = asProblem(thrown)
+    if (problem.status >= 500) {
+      log.error({ err: thrown, requestId: requestIdOf(request) }, 'request failed')
+    }
+    if (response.headersSent) {
+      // Half an answer went out: breaking the connection is the only way to say so.
+      next(thrown)
+      return
+    }
+    const { detail, errors, moved, retryAfter } = problem.extras
+    if (retryAfter !== undefined) {
+      response.setHeader('Retry-After', String(retryAfter))
+    }
+    if (problem.status === 401) {
+      response.setHeader('WWW-Authenticate', 'Bearer')
+    }
+    response
+      .status(problem.status)
+      .type('application/problem+json')
+      .send(
+        JSON.stringify({
+          type: TYPE_BASE + problem.code,
+          title: problem.title,
+          status: problem.status,
+          code: problem.code,
+          ...(detail === undefined || problem.code === 'internal' ? {} : { detail }),
+          ...(errors === undefined ? {} : { errors }),
+          ...(moved === undefined ? {} : { moved }),
+          request_id: requestIdOf(request),
+        }),
+      )
+  }
+}
+
+/** The problem that a thrown thing is to a caller. */
+export function asProblem(thrown: unknown): Problem {
+  if (thrown instanceof Problem) {
+    return thrown
+  }
+  if (isConnectionError(thrown) || sqlStateOf(thrown) === QUERY_CANCELED) {
+    return new Problem('unavailable', {
+      detail: 'The database does not answer; nothing was written. Try again.',
+      retryAfter: RETRY_AFTER_S,
+    })
+  }
+  const type = bodyParserType(thrown)
+  switch (type) {
+    case 'entity.parse.failed':
+      return new Problem('malformed_json', { detail: 'Send one JSON object in UTF-8.' })
+    case 'entity.too.large':
+      return new Problem('body_too_large')
+    case 'encoding.unsupported':
+    case 'charset.unsupported':
+      return new Problem('unsupported_media_type', {
+        detail: 'Send the body uncompressed, as UTF-8.',
+      })
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return new Problem('invalid_request', { detail: 'The body did not come in whole.' })
+    case 'uri':
+      return new Problem('invalid_request', { detail: 'The path is not valid.' })
+    default:
+      return new Problem('internal', { cause: thrown })
+  }
+}
+
+/** What Express' own body parsers and router call their errors. */
+function bodyParserType(thrown: unknown): string | undefined {
+  if (thrown instanceof URIError) {
+    return 'uri'
+  }
+  return thrown instanceof Error && 'type' in thrown && typeof thrown.type === 'string'
+    ? thrown.type
+    : undefined
+}

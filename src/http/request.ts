@@ -1,0 +1,51 @@
+/** What each request carries: its id and its log, and who is asking. */
+import type { NextFunction, Request, Response } from 'express'
+import { newId } from '../base/ids.ts'
+import type { Log } from '../base/log.ts'
+import { httpSeconds } from '../base/metrics.ts'
+
+export interface Principal {
+  /** User, API key or job. */
+  subject: string
+  orgId: number
+  role: Role
+}
+
+export type Role = 'finance' | 'auditor' | 'admin' | 'service'
+
+export const ROLES = ['finance', 'auditor', 'admin', 'service'] as const satisfies readonly Role[]
+
+const requestIds = new WeakMap<Request, string>()
+
+/** The id in this request's `Request-Id` header, log lines and problem documents. */
+export function requestIdOf(request: Request): string {
+  return requestIds.get(request) ?? ''
+}
+
+/** Gives each request an id and, when it is answered, one log line and one observation. */
+export function observeRequests(log: Log) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const requestId = newId('req')
+    requestIds.set(request, requestId)
+    response.setHeader('Request-Id', requestId)
+    const start = process.hrtime.bigint()
+    response.on('close', () => {
+      const seconds = Number(process.hrtime.bigint() - start) / 1e9
+      const route = routeOf(request)
+      const status = String(response.statusCode)
+      httpSeconds.observe({ method: request.method, route, status }, seconds)
+      const level = response.statusCode >= 500 ? 'error' : 'debug'
+      log[level]({ requestId, method: request.method, route, status, seconds }, 'request')
+    })
+    next()
+  }
+}
+
+/** The route's pattern, never the path: ids are no labels. */
+function routeOf(request: Request): string {
+  const route: unknown = request.route
+  if (typeof route === 'object' && route !== null && 'path' in route) {
+    return `${request.baseUrl}${String(route.path)}`
+  }
+  return 'none'
+}

@@ -1,0 +1,59 @@
+/** What failed in processing is kept with its reason and tried again later, until it is dead. */
+import { delayAfter, type Backoff } from '../base/backoff.ts'
+import type { Trx } from '../base/db.ts'
+import { inboxEvents } from '../base/metrics.ts'
+
+export interface Failure {
+  event: { event_id: string; gateway: string; attempts: number }
+  reason: string
+  /** Trying again cannot help. */
+  final: boolean
+}
+
+/** From 2 seconds to 2 hours; the last try is about a day after the first. */
+const BACKOFF: Backoff = { firstMs: 2000, mostMs: 7_200_000, attemptsMax: 24 }
+const REASON_LENGTH_MAX = 1000
+
+/** Notes one more failed attempt of each event; a stale confirmation is dropped, to be asked anew. */
+export async function noteFailures(trx: Trx, failures: readonly Failure[]): Promise<void> {
+  if (failures.length === 0) {
+    return
+  }
+  const rows = failures.map(({ event, reason, final }) => {
+    const attempt = event.attempts + 1
+    const delay = final ? null : delayAfter(BACKOFF, attempt)
+    return { event, attempt, delay, reason: reason.slice(0, REASON_LENGTH_MAX) }
+  })
+  await trx.query(
+    `update inbox_events e
+        set attempts = n.attempt,
+            state = case when n.delay_ms is null then 'dead' else 'waiting' end,
+            next_try_at = now() + coalesce(n.delay_ms, 0) * interval '1 millisecond',
+            first_error = coalesce(e.first_error, n.reason),
+            last_error = n.reason,
+            confirmation = null
+       from unnest($2::text[], $3::integer[], $4::integer[], $5::text[])
+         as n (event_id, attempt, delay_ms, reason)
+      where e.org_id = $1 and e.event_id = n.event_id`,
+    [
+      trx.scope,
+      rows.map((row) => row.event.event_id),
+      rows.map((row) => row.attempt),
+      rows.map((row) => row.delay),
+      rows.map((row) => row.reason),
+    ],
+  )
+  await trx.query(
+    `insert into inbox_attempts (org_id, event_id, attempt, error)
+     select $1, n.* from unnest($2::text[], $3::integer[], $4::text[]) as n`,
+    [
+      trx.scope,
+      rows.map((row) => row.event.event_id),
+      rows.map((row) => row.attempt),
+      rows.map((row) => row.reason),
+    ],
+  )
+  for (const { event, delay } of rows) {
+    inboxEvents.inc({ gateway: event.gateway, state: delay === null ? 'dead' : 'failed' })
+  }
+}

@@ -1,0 +1,172 @@
+/** Drains the inbox: stored events become facts, facts become records, a batch in one transaction. */
+import type { Database, Trx } from '../base/db.ts'
+import { isConnectionError } from '../base/db.ts'
+import type { Log } from '../base/log.ts'
+import { inboxEvents } from '../base/metrics.ts'
+import { messageOf, Problem } from '../base/problem.ts'
+import { recordFacts, type ToldFact } from '../donations/record.ts'
+import type { GatewayName } from '../gateways/fact.ts'
+import type { Confirmation, GatewayEvent } from '../gateways/gateway.ts'
+import { gateways } from '../gateways/registry.ts'
+import { noteFailures, type Failure } from './failures.ts'
+
+/** A row of the inbox as processing reads it. */
+export interface StoredEvent {
+  event_id: string
+  gateway: GatewayName
+  account: string
+  content_type: string
+  body: Buffer
+  attempts: number
+  confirmation: Confirmation | null
+}
+
+export const BATCH_MAX = 500
+
+/**
+ * Processes what waits for one organisation until nothing is left that is due; gives how many
+ * events it took in hand. Safe to run at any time, by any number of workers at once.
+ */
+export async function processOrganisation(
+  db: Database,
+  orgId: number,
+  log: Log,
+  shouldStop: () => boolean,
+): Promise<number> {
+  let taken = 0
+  for (;;) {
+    const batch = await processBatch(db, orgId, log, BATCH_MAX)
+    taken += batch
+    if (batch === 0 || shouldStop()) {
+      return taken
+    }
+  }
+}
+
+async function processBatch(db: Database, orgId: number, log: Log, limit: number): Promise<number> {
+  try {
+    return await db.transact(
+      orgId,
+      async (trx) => {
+        const events = await takeDue(trx, limit)
+        await processEvents(trx, events, new Date())
+        return events.length
+      },
+      { queue: 'journal' },
+    )
+  } catch (error) {
+    if (isConnectionError(error) || (error instanceof Problem && error.code === 'unavailable')) {
+      throw error
+    }
+    if (limit > 1) {
+      // One of them breaks the whole batch: halves go on until it stands alone.
+      log.warn({ err: error, orgId, limit }, 'a batch failed, trying smaller ones')
+      return await processBatch(db, orgId, log, Math.ceil(limit / 8))
+    }
+    log.error({ err: error, orgId }, 'an event failed')
+    return await setAside(db, orgId, error)
+  }
+}
+
+/** Notes the failure of the one event that stands first, so that the others get their turn. */
+async function setAside(db: Database, orgId: number, error: unknown): Promise<number> {
+  return await db.transact(
+    orgId,
+    async (trx) => {
+      const events = await takeDue(trx, 1)
+      const failures = events.map((event) => ({ event, reason: messageOf(error), final: false }))
+      await noteFailures(trx, failures)
+      return events.length
+    },
+    { queue: 'journal' },
+  )
+}
+
+/** The oldest due events; the journal's queue keeps other workers away from them. */
+async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
+  return await trx.query<StoredEvent>(
+    `select event_id, gateway, account, content_type, body, attempts, confirmation
+       from inbox_events
+      where org_id = $1 and state = 'waiting' and next_try_at <= now()
+        and (not needs_confirmation or confirmation is not null)
+      order by next_try_at, event_id
+      limit $2`,
+    [trx.scope, limit],
+  )
+}
+
+async function processEvents(trx: Trx, events: readonly StoredEvent[], now: Date): Promise<void> {
+  const failures: Failure[] = []
+  const read: { event: StoredEvent; result: GatewayEvent }[] = []
+  for (const event of events) {
+    try {
+      read.push({ event, result: readEvent(event) })
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error
+      }
+      failures.push({ event, reason: error.message, final: isFinal(event, error) })
+    }
+  }
+  const told = read.flatMap(({ event, result }): ToldFact[] =>
+    result.facts.map((fact) => ({ eventId: event.event_id, fact })),
+  )
+  const outcomes = await recordFacts(trx, told, now)
+  const done: { event: StoredEvent; type: string; state: 'processed' | 'ignored' }[] = []
+  for (const { event, result } of read) {
+    const problem = outcomes.get(event.event_id) ?? null
+    if (problem !== null) {
+      failures.push({ event, reason: problem.message, final: isFinal(event, problem) })
+    } else {
+      const state = result.facts.length === 0 ? 'ignored' : 'processed'
+      done.push({ event, type: result.type, state })
+    }
+  }
+  await markDone(trx, done, now)
+  await noteFailures(trx, failures)
+  for (const { event, state } of done) {
+    inboxEvents.inc({ gateway: event.gateway, state })
+  }
+}
+
+function readEvent(event: StoredEvent): GatewayEvent {
+  return gateways[event.gateway].read(
+    { body: event.body, contentType: event.content_type, headers: {} },
+    event.account,
+    event.confirmation,
+  )
+}
+
+/**
+ * Bytes that cannot be read and facts that contradict each other do not get better by waiting;
+ * what the gateway confirmed otherwise may, so it is asked again.
+ */
+function isFinal(event: StoredEvent, problem: Problem): boolean {
+  return (
+    problem.code === 'idempotency_conflict' ||
+    (problem.code === 'malformed_event' && event.confirmation === null)
+  )
+}
+
+async function markDone(
+  trx: Trx,
+  done: readonly { event: StoredEvent; type: string; state: string }[],
+  now: Date,
+): Promise<void> {
+  if (done.length === 0) {
+    return
+  }
+  await trx.query(
+    `update inbox_events e
+        set state = n.state, event_type = n.type, attempts = e.attempts + 1, processed_at = $5
+       from unnest($2::text[], $3::text[], $4::text[]) as n (event_id, state, type)
+      where e.org_id = $1 and e.event_id = n.event_id`,
+    [
+      trx.scope,
+      done.map(({ event }) => event.event_id),
+      done.map(({ state }) => state),
+      done.map(({ type }) => type.slice(0, 100)),
+      now,
+    ],
+  )
+}

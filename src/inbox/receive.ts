@@ -1,0 +1,146 @@
+/** Takes a webhook in: verified, stored durably, deduplicated; only then may it be answered 200. */
+import { sha256 } from '../base/crypto.ts'
+import type { Database } from '../base/db.ts'
+import { newId } from '../base/ids.ts'
+import type { Bells } from '../base/queue.ts'
+import type { RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
+import { gateways } from '../gateways/registry.ts'
+import { validSecrets, type Endpoint } from './endpoints.ts'
+
+export interface Receipt {
+  duplicate: boolean
+}
+
+export interface Intake {
+  /**
+   * Stores the call. Throws `bad_signature` unless a secret valid at `now` signed it, and whatever
+   * the database throws: then nothing is stored and the gateway has to try again.
+   */
+  receive(endpoint: Endpoint, webhook: RawWebhook, now: Date): Promise<Receipt>
+}
+
+interface Incoming {
+  endpoint: Endpoint
+  webhook: RawWebhook
+  verified: VerifiedWebhook
+  needsConfirmation: boolean
+  dedupeKey: Buffer
+  eventId: string
+  receivedAt: Date
+  stored(duplicate: boolean): void
+  failed(error: unknown): void
+}
+
+/** How many calls share one insert at the most, and how many inserts run at a time. */
+const BATCH_MAX = 500
+const INSERTS_MAX = 2
+
+export function openIntake(db: Database, bells: Bells): Intake {
+  let waiting: Incoming[] = []
+  let inserting = 0
+
+  // While an insert runs, the calls that come in gather for the next one.
+  const flush = (): void => {
+    while (waiting.length > 0 && inserting < INSERTS_MAX) {
+      const batch = waiting.slice(0, BATCH_MAX)
+      waiting = waiting.slice(BATCH_MAX)
+      inserting += 1
+      store(db, batch)
+        .then(
+          (fresh) => {
+            if (fresh > 0) {
+              bells.ring('process-inbox')
+            }
+          },
+          (error: unknown) => {
+            for (const call of batch) {
+              call.failed(error)
+            }
+          },
+        )
+        .finally(() => {
+          inserting -= 1
+          flush()
+        })
+    }
+  }
+
+  return {
+    async receive(endpoint, webhook, now) {
+      const gateway = gateways[endpoint.gateway]
+      const verified = gateway.verify(webhook, endpoint.account, validSecrets(endpoint, now))
+      const needsConfirmation = gateway.needsConfirmation(webhook) !== null
+      return await new Promise<Receipt>((resolve, reject) => {
+        waiting.push({
+          endpoint,
+          webhook,
+          verified,
+          needsConfirmation,
+          dedupeKey: dedupeKeyOf(webhook, verified),
+          eventId: newId('evt', now.getTime()),
+          receivedAt: now,
+          stored: (duplicate) => resolve({ duplicate }),
+          failed: reject,
+        })
+        // Calls read from the sockets in the same turn of the loop share the insert.
+        setImmediate(flush)
+      })
+    },
+  }
+}
+
+/**
+ * Event id and body together: the id is in no signature, so that a replayed old body under the id
+ * of a coming event must not make that event look like a duplicate.
+ */
+function dedupeKeyOf(webhook: RawWebhook, verified: VerifiedWebhook): Buffer {
+  return sha256(Buffer.concat([Buffer.from(`${verified.gatewayEventId ?? ''}\n`), webhook.body]))
+}
+
+/** One statement for the batch; gives how many of it are new. */
+async function store(db: Database, batch: readonly Incoming[]): Promise<number> {
+  const rows = await db.statement<{ event_id: string }>(
+    `with incoming as materialized (
+       select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[],
+                            $6::bytea[], $7::text[], $8::text[], $9::text[], $10::bytea[],
+                            $11::boolean[], $12::timestamptz[])
+         with ordinality
+         as i (org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id,
+               secret_id, content_type, body, needs_confirmation, received_at, place)
+     ), fresh as (
+       insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
+         gateway_event_id, secret_id, content_type, body, needs_confirmation, received_at)
+       -- In one order, so that two inserts of the same events wait for each other but never both.
+       select distinct on (org_id, endpoint_id, dedupe_key)
+              org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id,
+              secret_id, content_type, body, needs_confirmation, received_at
+         from incoming order by org_id, endpoint_id, dedupe_key, place
+       on conflict (org_id, endpoint_id, dedupe_key) do nothing
+       returning event_id
+     ), repeated as (
+       insert into inbox_duplicates (org_id, endpoint_id, dedupe_key, received_at)
+       select org_id, endpoint_id, dedupe_key, received_at
+         from incoming where event_id not in (select event_id from fresh)
+     )
+     select event_id from fresh`,
+    [
+      batch.map((call) => call.endpoint.orgId),
+      batch.map((call) => call.eventId),
+      batch.map((call) => call.endpoint.endpointId),
+      batch.map((call) => call.endpoint.gateway),
+      batch.map((call) => call.endpoint.account),
+      batch.map((call) => call.dedupeKey),
+      batch.map((call) => call.verified.gatewayEventId),
+      batch.map((call) => call.verified.secretId),
+      batch.map((call) => call.webhook.contentType),
+      batch.map((call) => call.webhook.body),
+      batch.map((call) => call.needsConfirmation),
+      batch.map((call) => call.receivedAt),
+    ],
+  )
+  const fresh = new Set(rows.map((row) => row.event_id))
+  for (const call of batch) {
+    call.stored(!fresh.has(call.eventId))
+  }
+  return fresh.size
+}

@@ -1,0 +1,65 @@
+/** How each business fact is booked: one pure function a kind of entry. */
+import type { IsoDate } from '../../base/clock.ts'
+import type { Draft } from './entry.ts'
+
+export interface CapturedMoney {
+  gateway: string
+  gatewayPaymentId: string
+  /** Minor units, gross: the gateway's fee comes off at settlement. */
+  amount: bigint
+  currency: string
+  /** The day of the capture in India's calendar. */
+  capturedOn: IsoDate
+  /** The fact's natural key: the entry is posted once for it. */
+  factKey: string
+  actor: string
+}
+
+/** A donor's payment was captured: the gateway owes us, the fund has income. */
+export function donationCaptured(
+  money: CapturedMoney,
+  donation: { donationId: string; fund: string },
+): Draft {
+  return {
+    ...captured(money),
+    kind: 'donation_captured',
+    description: `Donation through ${money.gateway}, payment ${money.gatewayPaymentId}`,
+    metadata: { donation_id: donation.donationId, gateway_payment_id: money.gatewayPaymentId },
+    lines: [
+      line('debit', `assets:clearing:${money.gateway}`, money),
+      line('credit', `income:donations:${donation.fund}`, money),
+    ],
+  }
+}
+
+/** Money came that no open donation asked for: the gateway owes us, and we owe somebody. */
+export function unidentifiedCaptured(money: CapturedMoney): Draft {
+  return {
+    ...captured(money),
+    kind: 'unidentified_captured',
+    description: `Unidentified receipt through ${money.gateway}, payment ${money.gatewayPaymentId}`,
+    metadata: { gateway_payment_id: money.gatewayPaymentId },
+    lines: [
+      line('debit', `assets:clearing:${money.gateway}`, money),
+      line('credit', 'liabilities:unidentified-receipts', money),
+    ],
+  }
+}
+
+function captured(money: CapturedMoney) {
+  return {
+    effectiveOn: money.capturedOn,
+    idempotencyKey: money.factKey,
+    source: money.factKey,
+    actor: money.actor,
+    reverses: null,
+  }
+}
+
+function line(
+  direction: 'debit' | 'credit',
+  account: Draft['lines'][number]['account'],
+  money: CapturedMoney,
+): Draft['lines'][number] {
+  return { account, direction, amount: money.amount, currency: money.currency }
+}

@@ -1,0 +1,71 @@
+/** The API process: opens its parts, listens, and drains on SIGTERM. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { makeApp } from './app.ts'
+import { ConfigError, readConfig } from './base/config.ts'
+import { openParts, type Parts } from './base/parts.ts'
+import { endOnSignal } from './base/signals.ts'
+import { messageOf } from './base/problem.ts'
+
+export interface RunningServer {
+  url: string
+  /** Stops accepting, lets running requests finish, then closes the sockets. */
+  close(): Promise<void>
+}
+
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const DRAIN_MS = 20_000
+
+/** Listens on `port` (0 for any free one). Rejects where the port is taken. */
+export async function startServer(parts: Parts, port: number): Promise<RunningServer> {
+  let draining = false
+  let url = ''
+  const app = makeApp(parts, { isDraining: () => draining, publicUrl: () => url })
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    app,
+  )
+  server.listen(port, parts.config.host)
+  await once(server, 'listening')
+  url = urlOf(server, parts.config.host)
+  return {
+    url,
+    async close() {
+      draining = true
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeIdleConnections()
+      const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      await closed
+      clearTimeout(late)
+    },
+  }
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address()
+  if (address === null || typeof address === 'string') {
+    throw new Error('the server has no port')
+  }
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`
+}
+
+const DEFAULT_PORT = 3000
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    const config = readConfig(process.env)
+    const parts = openParts(config, 'bahi api')
+    const server = await startServer(parts, config.port ?? DEFAULT_PORT)
+    parts.log.info({ url: server.url }, 'listening')
+    endOnSignal(parts.log, async () => {
+      await server.close()
+      await parts.close()
+    })
+  } catch (error) {
+    process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`)
+    process.exit(1)
+  }
+}

@@ -1,0 +1,257 @@
+/** What Razorpay's events tell: facts, their natural keys, and what is refused. */
+import { expect } from 'chai'
+import { razorpay } from '../../src/gateways/razorpay.ts'
+import { razorpayWebhook } from '../support/sign.ts'
+import { razorpayEvent } from './bodies.ts'
+import { detailOf } from './thrown.ts'
+
+const ACCOUNT = 'acc_TESTBahi000001'
+const KEY = `rzp:${ACCOUNT}:pay:pay_TESTBahi000001`
+
+const SIBLINGS = [
+  'order.paid',
+  'invoice.paid',
+  'invoice.partially_paid',
+  'payment_link.paid',
+  'payment_link.partially_paid',
+  'subscription.charged',
+  'qr_code.credited',
+  'virtual_account.credited',
+]
+
+function read(content: object | string | Buffer) {
+  return razorpay.read(razorpayWebhook(content, 'secret'), ACCOUNT, null)
+}
+
+function refusal(content: object | string | Buffer): string {
+  return detailOf('malformed_event', () => read(content))
+}
+
+describe('Razorpay events', () => {
+  it('reads a captured payment with fee, tax, reference and payer', () => {
+    const { type, facts } = read(razorpayEvent('payment.captured.upi'))
+    expect(type).to.equal('payment.captured')
+    expect(facts).to.deep.equal([
+      {
+        kind: 'payment_captured',
+        key: `${KEY}:captured`,
+        gateway: 'razorpay',
+        account: ACCOUNT,
+        gatewayPaymentId: 'pay_TESTBahi000001',
+        orderRef: 'order_TESTBahi0001',
+        amount: 250000n,
+        currency: 'INR',
+        fee: 5900n,
+        tax: 900n,
+        bankReference: '600000000001',
+        occurredAt: new Date('2026-01-01T00:01:00Z'),
+        method: 'upi',
+        payer: { name: null, email: 'asha@example.com', phone: '+919000000001' },
+      },
+    ])
+  })
+
+  it('gives one capture the same key in every event that tells it', () => {
+    for (const event of SIBLINGS) {
+      const { type, facts } = read(razorpayEvent('payment.captured.upi', {}, { event }))
+      expect(type).to.equal(event)
+      expect(facts.map((fact) => [fact.kind, fact.key])).to.deep.equal([
+        ['payment_captured', `${KEY}:captured`],
+      ])
+    }
+    for (const name of ['order.paid.upi', 'subscription.charged.card']) {
+      expect(read(razorpayEvent(name)).facts[0]?.key).to.equal(`${KEY}:captured`)
+    }
+  })
+
+  it('reads an authorised payment with the name on its card', () => {
+    const [fact] = read(razorpayEvent('payment.authorized.card')).facts
+    expect(fact?.kind).to.equal('payment_authorized')
+    expect(fact?.key).to.equal(`${KEY}:authorized`)
+    expect(fact?.payer.name).to.equal('Asha Rao')
+  })
+
+  it('reads a failed payment with its reason, keyed by the time of the failure', () => {
+    const [fact] = read(razorpayEvent('payment.failed.upi')).facts
+    expect(fact).to.include({
+      kind: 'payment_failed',
+      key: `${KEY}:failed:1767225660`,
+      reason: 'The donor cancelled in the UPI app.',
+    })
+    const empty = { error_description: '', error_reason: null, error_code: 'GATEWAY_ERROR' }
+    const [coded] = read(razorpayEvent('payment.failed.upi', empty)).facts
+    expect(coded).to.include({ reason: 'GATEWAY_ERROR' })
+  })
+
+  it('decides on the status and never on "captured"', () => {
+    for (const captured of [false, true, '1', null, undefined]) {
+      expect(read(razorpayEvent('payment.captured.upi', { captured })).facts).to.have.length(1)
+    }
+    for (const status of ['created', 'authorized', 'refunded', 'failed']) {
+      const told = read(razorpayEvent('order.paid.upi', { status, captured: true }))
+      expect(told).to.deep.equal({ type: 'order.paid', facts: [] })
+    }
+    const ahead = razorpayEvent('payment.authorized.card', { status: 'captured' })
+    expect(read(ahead).facts).to.deep.equal([])
+  })
+
+  it('leaves fee and tax open where Razorpay has not told them, and takes zero for zero', () => {
+    const chargesOf = (fee: unknown, tax: unknown) => {
+      const [fact] = read(razorpayEvent('payment.captured.upi', { fee, tax })).facts
+      return fact?.kind === 'payment_captured' ? [fact.fee, fact.tax] : undefined
+    }
+    expect(chargesOf(null, null)).to.deep.equal([null, null])
+    expect(chargesOf(undefined, undefined)).to.deep.equal([null, null])
+    expect(chargesOf(0, 0)).to.deep.equal([0n, 0n])
+    expect(chargesOf(238, 0)).to.deep.equal([238n, 0n])
+  })
+
+  it('survives the oddities of the published samples', () => {
+    const oddities = [
+      { notes: [] },
+      { notes: { a: 'b' } },
+      { notes: 'text' },
+      { notes: null },
+      { contact: '++919900000000' },
+      { contact: 'CONTACT_MASKED' },
+      { error_code: '' },
+      { upi: { vpa: null }, vpa: undefined },
+      { acquirer_data: [] },
+      { acquirer_data: null },
+      { card: [] },
+      { order_id: 'TESTWithoutPrefix' },
+      { never_seen_before: { nested: [1.5, null] } },
+    ]
+    for (const oddity of oddities) {
+      expect(read(razorpayEvent('payment.captured.upi', oddity)).facts).to.have.length(1)
+    }
+  })
+
+  it('reads a payment without an order', () => {
+    for (const none of [null, undefined, '']) {
+      const [fact] = read(razorpayEvent('payment.captured.upi', { order_id: none })).facts
+      expect(fact?.orderRef).to.equal(null)
+    }
+  })
+
+  it('finds the reference of the bank statement, the likeliest first', () => {
+    const referenceOf = (acquirer: object) => {
+      const event = razorpayEvent('payment.captured.upi', { acquirer_data: acquirer })
+      const [fact] = read(event).facts
+      return fact?.kind === 'payment_captured' ? fact.bankReference : undefined
+    }
+    expect(referenceOf({ auth_code: 'A', utr: 'U', bank_transaction_id: 'B' })).to.equal('B')
+    expect(referenceOf({ auth_code: 'A', rrn: null, upi_transaction_id: 'T' })).to.equal('T')
+    expect(referenceOf({ auth_code: 'A', rrn: ' ' })).to.equal('A')
+    expect(referenceOf({})).to.equal(null)
+    const [transfer] = read(razorpayEvent('virtual_account.credited.neft')).facts
+    expect(transfer).to.include({ bankReference: 'TESTN600000000001' })
+  })
+
+  it("dates a fact by the event, and by the payment where the event's time is missing", () => {
+    const timeOf = (envelope: object) =>
+      read(razorpayEvent('payment.captured.upi', {}, { ...envelope })).facts[0]?.occurredAt
+    expect(timeOf({ created_at: 1767225661 })).to.deep.equal(new Date('2026-01-01T00:01:01Z'))
+    expect(timeOf({ created_at: undefined })).to.deep.equal(new Date('2026-01-01T00:00:00Z'))
+    for (const unusable of ['1767225661', 0, -1, 1.5, 1767225661000, true]) {
+      refusal(razorpayEvent('payment.captured.upi', {}, { created_at: unusable }))
+    }
+  })
+
+  it('keeps an event of any other type without a fact', () => {
+    for (const event of ['refund.processed', 'settlement.processed', 'something.new', 'x']) {
+      const told = read(razorpayEvent('refund.processed', {}, { event, account_id: undefined }))
+      expect(told).to.deep.equal({ type: event, facts: [] })
+    }
+  })
+
+  it('refuses an event of another account and accepts one that names none', () => {
+    const named = (account_id: unknown) => razorpayEvent('order.paid.upi', {}, { account_id })
+    expect(refusal(named('acc_TESTOther00001'))).to.contain('acc_TESTOther00001')
+    refusal(named(12))
+    refusal(named(''))
+    expect(read(named(undefined)).facts).to.have.length(1)
+    expect(read(named(null)).facts).to.have.length(1)
+  })
+
+  it('refuses amounts that are not whole minor units above zero', () => {
+    for (const amount of [0, -1, 0.5, 100.01, '100', null, undefined, true, [100], 1e21]) {
+      refusal(razorpayEvent('payment.captured.upi', { amount }))
+    }
+    const text = JSON.stringify(razorpayEvent('payment.captured.upi'))
+    refusal(text.replace('"amount":250000', '"amount":9007199254740993'))
+    const largest = text.replace('"amount":250000', '"amount":9007199254740991')
+    expect(read(largest).facts[0]?.amount).to.equal(9007199254740991n)
+  })
+
+  it('refuses fees and taxes that cannot be', () => {
+    for (const charge of [
+      { fee: -1, tax: null },
+      { fee: null, tax: -1 },
+      { fee: '236' },
+      { fee: 2.5 },
+      { tax: 1e300 },
+    ]) {
+      refusal(razorpayEvent('payment.captured.upi', charge))
+    }
+    expect(refusal(razorpayEvent('payment.captured.upi', { fee: 10, tax: 11 }))).to.contain('tax')
+  })
+
+  it('refuses a payment without a usable id, order id, currency or status', () => {
+    const unusable = [
+      { id: undefined },
+      { id: 'pay_a:captured' },
+      { id: '' },
+      { order_id: 'a b' },
+      { order_id: 5 },
+      { currency: 'inr' },
+      { currency: 'XXX' },
+      { currency: null },
+      { status: 'Captured' },
+      { status: null },
+    ]
+    for (const change of unusable) {
+      refusal(razorpayEvent('payment.captured.upi', change))
+    }
+  })
+
+  it('refuses a body without an event name, a payload, or the payment it must have', () => {
+    const bodies = [
+      '',
+      'null',
+      '[]',
+      '"payment.captured"',
+      '{',
+      '{}',
+      '{"event":"payment.captured"}',
+      '{"event":"payment.captured","payload":[]}',
+      '{"event":"payment.captured","payload":{}}',
+      '{"event":"payment.captured","payload":{"payment":null}}',
+      '{"event":"payment.captured","payload":{"payment":{"entity":[]}}}',
+      '{"event":7,"payload":{}}',
+      '{"event":"","payload":{}}',
+      `{"event":"${'x'.repeat(101)}","payload":{}}`,
+      '{"__proto__":{"event":"payment.captured","payload":{}}}',
+    ]
+    for (const body of bodies) {
+      refusal(body)
+    }
+    refusal(Buffer.from([0xff, 0xfe, 0x00]))
+    refusal('['.repeat(200_000))
+  })
+
+  it('makes text fit for storage: no control characters, no halves of characters', () => {
+    const contact = '+91\u0000900\ud800'
+    const [fact] = read(razorpayEvent('payment.captured.upi', { contact })).facts
+    expect(fact?.payer.phone).to.equal('+91 900\ufffd')
+  })
+
+  it('asks for no confirmation, because the signature covers every byte', async () => {
+    const webhook = razorpayWebhook(razorpayEvent('payment.captured.upi'), 'secret')
+    expect(razorpay.needsConfirmation(webhook)).to.equal(null)
+    const account = { gateway: 'razorpay', account: ACCOUNT, keyId: '', keySecret: '' } as const
+    const options = { signal: AbortSignal.timeout(1000) }
+    const answers = await razorpay.confirm({ ...account, apiUrl: '' }, ['order_1'], options)
+    expect(answers.size).to.equal(0)
+  })
+})

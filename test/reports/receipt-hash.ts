@@ -1,0 +1,8 @@
+/** Prints the hash of a receipt rendered after another one, for the test of other processes. */
+import { createHash } from 'node:crypto'
+import { renderReceipt } from '../../reports/receipt.ts'
+import { ACCENTED, INDIC } from './sample-receipts.ts'
+
+await renderReceipt(ACCENTED)
+const bytes = await renderReceipt(INDIC)
+console.log(createHash('sha256').update(bytes).digest('hex'))
