@@ -43,7 +43,10 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
   }
 }
 
-/** BullMQ's own tables, for an installation without Redis, and what the application may do there. */
+/**
+ * BullMQ's own tables, for an installation without Redis, and what the application may do there:
+ * BullMQ makes a sequence for each queue when it is first used.
+ */
 async function afterwards(ownerUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: ownerUrl })
   await client.connect()
@@ -51,7 +54,7 @@ async function afterwards(ownerUrl: string): Promise<void> {
     await runMigrations(client, 'bullmq')
     await client.query(`
       grant select on migrations to bahi_app;
-      grant usage on schema bullmq to bahi_app;
+      grant usage, create on schema bullmq to bahi_app;
       grant select, insert, update, delete on all tables in schema bullmq to bahi_app;
       grant usage on all sequences in schema bullmq to bahi_app;
       grant execute on all functions in schema bullmq to bahi_app;`)

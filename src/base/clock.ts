@@ -17,11 +17,11 @@ export function indianDate(instant: Date): IsoDate {
 
 /** The instant of a wall-clock time in India written as `YYYY-MM-DD HH:mm:ss`, no zone. */
 export function fromIndianTime(text: string): Date | undefined {
-  const match = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})$/.exec(text.trim())
-  if (match === null) {
+  const [, day, time] = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})$/.exec(text.trim()) ?? []
+  if (day === undefined || time === undefined || !isIsoDate(day)) {
     return undefined
   }
-  const instant = new Date(`${match[1]}T${match[2]}+05:30`)
+  const instant = new Date(`${day}T${time}+05:30`)
   return Number.isNaN(instant.getTime()) ? undefined : instant
 }
 

@@ -12,6 +12,8 @@ export interface Config {
   databaseOwnerUrl: string
   databasePoolSize: number
   redisUrl: string | null
+  /** Keeps the queues of installations apart that share a Redis. */
+  redisPrefix: string
   ses: { region: string; endpoint: string | null }
   jwtSecret: string
   dataKeys: Keyring
@@ -50,6 +52,10 @@ const schema = z.object({
   DATABASE_OWNER_URL: url('postgres:', 'postgresql:').optional(),
   DATABASE_POOL_SIZE: integer(4, 200).default(12),
   REDIS_URL: url('redis:', 'rediss:').optional(),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w-]{1,40}$/, 'must be letters, digits, _ or -')
+    .default('bahi'),
   AWS_REGION: z
     .string()
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as ap-south-1')
@@ -89,6 +95,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     databaseOwnerUrl: read.DATABASE_OWNER_URL ?? read.DATABASE_URL,
     databasePoolSize: read.DATABASE_POOL_SIZE,
     redisUrl: read.REDIS_URL ?? null,
+    redisPrefix: read.REDIS_PREFIX,
     ses: { region: read.AWS_REGION ?? 'ap-south-1', endpoint: read.SES_ENDPOINT ?? null },
     jwtSecret: read.JWT_SECRET,
     dataKeys: read.DATA_KEYS,

@@ -111,7 +111,11 @@ function openPool(options: DatabaseOptions, size: number, settings: string): pg.
     options: `-c role=bahi_app${settings}`,
   })
   // An idle connection that breaks is replaced by the pool; without a listener it ends the process.
-  pool.on('error', (error) => options.log.warn({ err: error }, 'database connection lost'))
+  pool.on('error', (error) => {
+    if (!pool.ending) {
+      options.log.warn({ err: error }, 'database connection lost')
+    }
+  })
   return pool
 }
 

@@ -31,6 +31,8 @@ export interface EmbeddedOptions {
   /** false only for throw-away test clusters: faster, and a crash of the machine may lose data. */
   fsync?: boolean
   settings?: Readonly<Record<string, string>>
+  /** Where a running service uses the cluster: share it, and leave it running on `stop`. */
+  share?: boolean
 }
 
 const START_TIMEOUT_MS = 60_000
@@ -42,12 +44,21 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const binaries = await reachable(await packagedBinaries(), runAs)
   const directory = await clusterDirectory(resolve(options.directory), runAs)
   const password = await ensureCluster(directory, binaries, runAs)
-  await endLeftover(directory)
-  const port = await freePort()
-  const guard = await startServer({ options, directory, binaries, runAs, port })
+  const used = await portInUse(directory)
+  if (used !== null && options.share !== true) {
+    throw new Error(
+      "This folder's database is in use by a running service: " +
+        'stop that one first, or set DATABASE_URL',
+    )
+  }
+  const port = used ?? (await freePort())
   const urlOf = (database: string, login = { user: 'postgres', password }) =>
     `postgres://${login.user}:${login.password}@127.0.0.1:${port}/${database}`
   const adminUrl = urlOf('postgres')
+  if (used !== null) {
+    return { adminUrl, urlOf, stop: () => Promise.resolve() }
+  }
+  const guard = startServer({ options, directory, binaries, runAs, port })
   await waitUntilReady(adminUrl, guard)
   return { adminUrl, urlOf, stop: async () => await stopGuard(guard) }
 }
@@ -100,42 +111,48 @@ async function ensureCluster(
   return password
 }
 
-/** Ends a Postgres that still runs in this folder because its guard was killed too. */
-async function endLeftover(directory: string): Promise<void> {
-  const pidFile = join(directory, 'cluster', 'postmaster.pid')
+/**
+ * The port of the Postgres that a running service has in this folder, or null. One that was left
+ * over because its guard was killed too is ended first.
+ */
+async function portInUse(directory: string): Promise<number | null> {
+  const cluster = join(directory, 'cluster')
+  const pidFile = join(cluster, 'postmaster.pid')
   const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n')
   const pid = Number(lines[0])
-  if (!Number.isInteger(pid) || pid <= 0) {
-    return
+  if (!Number.isInteger(pid) || pid <= 0 || !(await commandOf(pid)).includes(cluster)) {
+    return null
   }
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-  if (!command.includes(join(directory, 'cluster'))) {
-    return
-  }
-  const guardAlive = await readFile(`/proc/${pid}/stat`, 'utf8').then(
-    (text) => Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[1]) !== 1,
-    () => false,
-  )
-  if (guardAlive) {
-    throw new Error(
-      `This folder's database is in use by a running service (Postgres process ${pid}): ` +
-        'stop that one first, or set DATABASE_URL',
-    )
+  if ((await commandOf(await parentOf(pid))).includes('postgres-guard')) {
+    return Number(lines[3])
   }
   process.kill(pid, 'SIGINT')
   const deadline = Date.now() + START_TIMEOUT_MS
   while ((await exists(pidFile)) && Date.now() < deadline) {
     await new Promise((done) => setTimeout(done, 50))
   }
+  return null
 }
 
-async function startServer(start: {
+async function commandOf(pid: number): Promise<string> {
+  const { stdout } = await run('ps', ['-ww', '-o', 'args=', '-p', String(pid)]).catch(() => ({
+    stdout: '',
+  }))
+  return stdout
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const { stdout } = await run('ps', ['-o', 'ppid=', '-p', String(pid)])
+  return Number(stdout.trim())
+}
+
+function startServer(start: {
   options: EmbeddedOptions
   directory: string
   binaries: string
   runAs: RunAs | null
   port: number
-}): Promise<ChildProcess> {
+}): ChildProcess {
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     port: String(start.port),

@@ -23,7 +23,17 @@ export function openLog(level: Config['logLevel'], name: string): Log {
   return pino({
     name,
     level,
+    serializers: { err: plainError },
     redact: { paths: HIDDEN.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[hidden]' },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   })
+}
+
+/** An error without what libraries hang on it (connections, rows): those may hold data. */
+function plainError(error: unknown): object {
+  if (!(error instanceof Error)) {
+    return { message: String(error) }
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return { type: error.name, code, message: error.message, stack: error.stack }
 }

@@ -6,6 +6,7 @@ import type { Log } from './log.ts'
 
 /** Every job there is, with its limits. A job drains what waits, so one at a time is the rule. */
 export const JOBS = {
+  'confirm-payments': { concurrency: 1, lockMs: 120_000 },
   'process-inbox': { concurrency: 1, lockMs: 60_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
@@ -43,7 +44,7 @@ const RETRY_DELAY_MS_MAX = 5000
 export function queueBackend(config: Config, log: Log): QueueBackend {
   return config.redisUrl === null
     ? postgresBackend(config.databaseUrl, log)
-    : redisBackend(config.redisUrl, log)
+    : redisBackend(config.redisUrl, config.redisPrefix, log)
 }
 
 function postgresBackend(databaseUrl: string, log: Log): QueueBackend {
@@ -65,12 +66,12 @@ function postgresBackend(databaseUrl: string, log: Log): QueueBackend {
   }
 }
 
-function redisBackend(url: string, log: Log): QueueBackend {
+function redisBackend(url: string, prefix: string, log: Log): QueueBackend {
   return {
     bell(name) {
       // Whoever rings must not wait for a Redis that is away.
       const redis = openRedis(url, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 })
-      const bell = bellOf(new Queue(name, { connection: redis }), name, log)
+      const bell = bellOf(new Queue(name, { connection: redis, prefix }), name, log)
       return {
         ring: bell.ring,
         async close() {
@@ -82,7 +83,7 @@ function redisBackend(url: string, log: Log): QueueBackend {
     listen(name, run) {
       // A worker waits for its Redis for ever.
       const redis = openRedis(url, log, { enableOfflineQueue: true, maxRetriesPerRequest: null })
-      const worker = new Worker(name, run, { connection: redis, ...limitsOf(name) })
+      const worker = new Worker(name, run, { connection: redis, prefix, ...limitsOf(name) })
       const listener = started(worker, name, log)
       return {
         async close() {

@@ -79,11 +79,10 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
 
 async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Promise<void> {
   let result: SendResult
+  let pdfHash: Buffer | null = null
   try {
     const pdf = await receiptPdf(email, orgId, parts.files, parts.keyring)
-    await parts.db.transact(orgId, async (trx) => {
-      await recordPdfHash(trx, email.receipt_id, pdf.sha256)
-    })
+    pdfHash = pdf.sha256
     result = await parts.mailer.send({
       from: { name: email.mail_from_name, address: email.mail_from },
       to: { name: email.to_name, address: email.to_address },
@@ -102,26 +101,28 @@ async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Pro
     parts.log.error({ err: error, receiptId: email.receipt_id }, 'a receipt could not be sent')
     result = { outcome: 'later', reason: messageOf(error) }
   }
-  await recordSurely(parts, orgId, email, result)
+  await recordSurely(parts, orgId, { email, result, pdfHash })
+}
+
+/** What became of one attempt. */
+interface Attempt {
+  email: Claimed
+  result: SendResult
+  pdfHash: Buffer | null
 }
 
 /** What SES answered is worth several tries: forgetting it would send the email again. */
-async function recordSurely(
-  parts: DeliveryParts,
-  orgId: number,
-  email: Claimed,
-  result: SendResult,
-): Promise<void> {
+async function recordSurely(parts: DeliveryParts, orgId: number, attempt: Attempt): Promise<void> {
   const deadline = Date.now() + CLAIM_MS / 2
   for (let pause = 100; ; pause *= 2) {
     try {
-      await record(parts.db, orgId, email, result)
+      await record(parts.db, orgId, attempt)
       return
     } catch (error) {
       if (!isConnectionError(error) || Date.now() > deadline) {
         throw error
       }
-      parts.log.warn({ err: error, emailId: email.email_id }, 'result not yet recorded')
+      parts.log.warn({ err: error, emailId: attempt.email.email_id }, 'result not yet recorded')
       await delay(pause)
     }
   }
@@ -138,16 +139,15 @@ function textOf(email: Claimed): string {
   ].join('\n')
 }
 
-async function record(
-  db: Database,
-  orgId: number,
-  email: Claimed,
-  result: SendResult,
-): Promise<void> {
+async function record(db: Database, orgId: number, attempt: Attempt): Promise<void> {
+  const { email, result, pdfHash } = attempt
   const wait = result.outcome === 'later' ? delayAfter(BACKOFF, email.attempts) : null
   const state = { sent: 'sent', refused: 'refused', later: wait === null ? 'dead' : 'waiting' }
   emails.inc({ state: state[result.outcome] })
   await db.transact(orgId, async (trx) => {
+    if (pdfHash !== null) {
+      await recordPdfHash(trx, email.receipt_id, pdfHash)
+    }
     await trx.query(
       `update receipt_emails
           set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,

@@ -24,6 +24,8 @@ interface Unconfirmed {
 /** How many events are looked at in one go, and how many payments one call asks about. */
 const EVENTS_MAX = 200
 const PAYMENTS_PER_CALL = 20
+/** After so many failed calls in one go the gateway is taken to be away. */
+const FAILED_CALLS_MAX = 3
 
 /**
  * Asks about every due event that needs it and stores the answers beside the events; gives how many
@@ -47,43 +49,68 @@ export async function confirmDue(
       ),
   )
   for (const [gateway, own] of Map.groupBy(events, (event) => event.gateway)) {
-    for (let start = 0; start < own.length; start += PAYMENTS_PER_CALL) {
-      await confirmSome(db, orgId, gateway, own.slice(start, start + PAYMENTS_PER_CALL), options)
-    }
+    await confirmAt(db, orgId, gateway, own, options)
   }
   return events.length
 }
 
-async function confirmSome(
+async function confirmAt(
   db: Database,
   orgId: number,
   gateway: GatewayName,
   events: readonly Unconfirmed[],
   options: ConfirmOptions,
 ): Promise<void> {
-  const asked = events.map((event) => ({ event, orderRef: orderRefOf(event) }))
-  const answers = new Map<string, Confirmation>()
-  let reason = 'the gateway gave no answer about this payment'
-  try {
-    const account = await db.read(
-      orgId,
-      async (trx) => await loadGatewayAccount(trx, options.keyring, gateway),
-    )
-    const orderRefs = [...new Set(asked.map(({ orderRef }) => orderRef))]
-    const signal = AbortSignal.timeout(options.timeoutMs)
-    for (const [ref, answer] of await gateways[gateway].confirm(account, orderRefs, { signal })) {
-      answers.set(ref, answer)
+  const account = await db.read(
+    orgId,
+    async (trx) => await loadGatewayAccount(trx, options.keyring, gateway),
+  )
+  let failed = 0
+  for (const group of groupsOf(events)) {
+    let answers: ReadonlyMap<string, Confirmation> = new Map()
+    let reason = 'the gateway gave no answer about this payment'
+    if (failed < FAILED_CALLS_MAX) {
+      try {
+        const orderRefs = [...new Set(group.map(orderRefOf))]
+        const signal = AbortSignal.timeout(options.timeoutMs)
+        answers = await gateways[gateway].confirm(account, orderRefs, { signal })
+        failed = 0
+      } catch (error) {
+        reason = messageOf(error)
+        failed += 1
+      }
     }
-  } catch (error) {
-    reason = messageOf(error)
+    await noteAnswers(db, orgId, group, answers, reason)
   }
-  const answered = asked.flatMap(({ event, orderRef }) => {
-    const answer = answers.get(orderRef)
-    return answer === undefined ? [] : [{ event, answer }]
-  })
-  const failures = asked
-    .filter(({ orderRef }) => !answers.has(orderRef))
-    .map(({ event }): Failure => ({ event, reason, final: false }))
+}
+
+/** New events go together; one that failed before goes alone, lest it spoil the others' answer. */
+function groupsOf(events: readonly Unconfirmed[]): Unconfirmed[][] {
+  const fresh = events.filter((event) => event.attempts === 0)
+  const groups = events.filter((event) => event.attempts > 0).map((event) => [event])
+  for (let start = 0; start < fresh.length; start += PAYMENTS_PER_CALL) {
+    groups.unshift(fresh.slice(start, start + PAYMENTS_PER_CALL))
+  }
+  return groups
+}
+
+async function noteAnswers(
+  db: Database,
+  orgId: number,
+  events: readonly Unconfirmed[],
+  answers: ReadonlyMap<string, Confirmation>,
+  reason: string,
+): Promise<void> {
+  const answered: { event: Unconfirmed; answer: Confirmation }[] = []
+  const failures: Failure[] = []
+  for (const event of events) {
+    const answer = answers.get(orderRefOf(event))
+    if (answer === undefined) {
+      failures.push({ event, reason, final: false })
+    } else {
+      answered.push({ event, answer })
+    }
+  }
   await db.transact(
     orgId,
     async (trx) => {

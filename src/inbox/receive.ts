@@ -48,8 +48,8 @@ export function openIntake(db: Database, bells: Bells): Intake {
       store(db, batch)
         .then(
           (fresh) => {
-            if (fresh > 0) {
-              bells.ring('process-inbox')
+            for (const { needsConfirmation } of fresh) {
+              bells.ring(needsConfirmation ? 'confirm-payments' : 'process-inbox')
             }
           },
           (error: unknown) => {
@@ -97,8 +97,8 @@ function dedupeKeyOf(webhook: RawWebhook, verified: VerifiedWebhook): Buffer {
   return sha256(Buffer.concat([Buffer.from(`${verified.gatewayEventId ?? ''}\n`), webhook.body]))
 }
 
-/** One statement for the batch; gives how many of it are new. */
-async function store(db: Database, batch: readonly Incoming[]): Promise<number> {
+/** One statement for the batch; gives those of it that are new. */
+async function store(db: Database, batch: readonly Incoming[]): Promise<Incoming[]> {
   const rows = await db.statement<{ event_id: string }>(
     `with incoming as materialized (
        select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[],
@@ -142,5 +142,5 @@ async function store(db: Database, batch: readonly Incoming[]): Promise<number> 
   for (const call of batch) {
     call.stored(!fresh.has(call.eventId))
   }
-  return fresh.size
+  return batch.filter((call) => fresh.has(call.eventId))
 }

@@ -2,11 +2,19 @@
 import type { Database } from '../base/db.ts'
 import { oldestWaitingSeconds, waiting } from '../base/metrics.ts'
 
-export type Work = 'events' | 'receipts' | 'emails'
+export type Work = 'confirmations' | 'events' | 'receipts' | 'emails'
 
 const DUE: Readonly<Record<Work, string>> = {
+  confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
+                    from inbox_events
+                   where state = 'waiting' and next_try_at <= now()
+                     and needs_confirmation and confirmation is null
+                   group by org_id`,
   events: `select org_id, count(*)::integer as due, min(received_at) as oldest
-             from inbox_events where state = 'waiting' and next_try_at <= now() group by org_id`,
+             from inbox_events
+            where state = 'waiting' and next_try_at <= now()
+              and (not needs_confirmation or confirmation is not null)
+            group by org_id`,
   receipts: `select org_id, count(*)::integer as due, min(created_at) as oldest
                from outbox
               where topic = 'issue_receipt' and state = 'waiting' and next_try_at <= now()

@@ -1,0 +1,51 @@
+/** Finds every kind of row that waits and rings its bell: what makes a lost bell harmless. */
+import { isConnectionError } from '../src/base/db.ts'
+import type { Parts } from '../src/base/parts.ts'
+import type { JobName } from '../src/base/queue.ts'
+import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
+
+export const SWEEP_INTERVAL_MS = 3000
+
+const BELL_OF: Readonly<Record<Work, JobName>> = {
+  confirmations: 'confirm-payments',
+  events: 'process-inbox',
+  receipts: 'issue-receipts',
+  emails: 'send-receipts',
+}
+
+const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)
+
+export async function sweep(parts: Parts): Promise<void> {
+  for (const work of WORK) {
+    if ((await organisationsWith(parts.db, work)).length > 0) {
+      parts.bells.ring(BELL_OF[work])
+    }
+  }
+}
+
+export interface Sweeper {
+  close(): Promise<void>
+}
+
+/** Sweeps at once and then at an interval; a plain timer, because a timetable in Redis can be lost. */
+export function startSweeper(parts: Parts, intervalMs = SWEEP_INTERVAL_MS): Sweeper {
+  let running: Promise<void> | null = null
+  const go = () => {
+    running ??= sweep(parts)
+      .catch((error: unknown) => {
+        const level = isConnectionError(error) ? 'warn' : 'error'
+        parts.log[level]({ err: error }, 'sweep failed')
+      })
+      .finally(() => {
+        running = null
+      })
+  }
+  go()
+  const timer = setInterval(go, intervalMs)
+  return {
+    async close() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}

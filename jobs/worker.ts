@@ -1,0 +1,59 @@
+/** The worker process: listens to every bell and sweeps; ends in order on SIGTERM. */
+import { fileURLToPath } from 'node:url'
+import { ConfigError, readConfig } from '../src/base/config.ts'
+import { openMailer } from '../src/base/mail.ts'
+import { openParts, type Parts } from '../src/base/parts.ts'
+import { messageOf } from '../src/base/problem.ts'
+import type { JobName, Listener } from '../src/base/queue.ts'
+import { endOnSignal } from '../src/base/signals.ts'
+import { confirmPayments } from './confirm-payments.ts'
+import { issueReceiptsJob } from './issue-receipts.ts'
+import type { Job, JobParts } from './job.ts'
+import { processInbox } from './process-inbox.ts'
+import { sendReceipts } from './send-receipts.ts'
+import { startSweeper } from './sweep.ts'
+
+const JOBS: Readonly<Record<JobName, Job>> = {
+  'confirm-payments': confirmPayments,
+  'process-inbox': processInbox,
+  'issue-receipts': issueReceiptsJob,
+  'send-receipts': sendReceipts,
+}
+
+export interface RunningWorker {
+  /** Lets the jobs in hand end, takes no more. */
+  close(): Promise<void>
+}
+
+export function startWorker(parts: Parts): RunningWorker {
+  let stopping = false
+  const mailer = openMailer(parts.config.ses)
+  const jobParts: JobParts = { ...parts, mailer, shouldStop: () => stopping }
+  const listeners = Object.values(JOBS).map((job): Listener =>
+    parts.queues.listen(job.name, async () => await job.run(jobParts)),
+  )
+  const sweeper = startSweeper(parts)
+  return {
+    async close() {
+      stopping = true
+      await sweeper.close()
+      await Promise.all(listeners.map(async (listener) => await listener.close()))
+      mailer.close()
+    },
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    const parts = openParts(readConfig(process.env), 'bahi worker')
+    const worker = startWorker(parts)
+    parts.log.info('working')
+    endOnSignal(parts.log, async () => {
+      await worker.close()
+      await parts.close()
+    })
+  } catch (error) {
+    process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`)
+    process.exit(1)
+  }
+}

@@ -1,0 +1,174 @@
+/** Everything that the service needs to run on this machine: what is not configured is embedded. */
+import sesLocal from 'aws-ses-v2-local'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+import { migrate } from '../db/migrate.ts'
+import { readConfig, type Config } from '../src/base/config.ts'
+import {
+  freePort,
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from '../src/base/embedded-postgres.ts'
+
+export interface Stack {
+  config: Config
+  /** The page of the local mailbox, where it is the one that gets the mail. */
+  mailboxUrl: string | null
+  stop(): Promise<void>
+}
+
+export interface StackOptions {
+  env: Readonly<Record<string, string | undefined>>
+  /** Where the embedded database, documents and development secrets live. */
+  dataDir: string
+  /** Where only the embedded database lives, if elsewhere. */
+  databaseDir?: string
+  fsync?: boolean
+  /** For a script that only reads the books: shares a running database, starts nothing else. */
+  databaseOnly?: boolean
+}
+
+const LOGIN = 'bahi'
+const DATABASE = 'bahi'
+
+/**
+ * Starts what the environment does not name: Postgres, the local mailbox, development secrets. In
+ * production nothing is made up: a missing variable is named in a `ConfigError`.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const env: Record<string, string | undefined> = Object.fromEntries(
+    Object.entries(options.env).filter(([, value]) => value !== ''),
+  )
+  const running: { stop(): Promise<void> }[] = []
+  const stop = async () => {
+    for (const part of running.splice(0).reverse()) {
+      await part.stop()
+    }
+  }
+  let mailboxUrl: string | null = null
+  try {
+    if (env['NODE_ENV'] !== 'production') {
+      await developmentSecrets(env, options.dataDir)
+      env['FILES_DIR'] ??= join(options.dataDir, 'files')
+      if (options.databaseOnly === true) {
+        env['AWS_REGION'] ??= 'ap-south-1'
+      }
+      if (env['AWS_REGION'] === undefined && env['SES_ENDPOINT'] === undefined) {
+        const mailbox = await startMailbox()
+        running.push(mailbox)
+        mailboxUrl = mailbox.url
+        env['SES_ENDPOINT'] = mailbox.url
+      }
+      // Everything else is checked before a database is started for nothing.
+      readConfig({ ...env, DATABASE_URL: env['DATABASE_URL'] ?? 'postgres://embedded' })
+      if (env['DATABASE_URL'] === undefined) {
+        const postgres = await startEmbeddedPostgres({
+          directory: options.databaseDir ?? join(options.dataDir, 'postgres'),
+          fsync: options.fsync ?? true,
+          share: options.databaseOnly ?? false,
+        })
+        running.push(postgres)
+        await ensureDatabase(postgres, env)
+      }
+    }
+    const config = readConfig(env)
+    if (options.databaseOnly !== true) {
+      await migrate(config.databaseOwnerUrl)
+    }
+    if (env['BAHI_EMBEDDED_LOGIN'] !== undefined) {
+      await ensureMembership(config.databaseOwnerUrl)
+    }
+    return { config, mailboxUrl, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Fills in the secrets of a development installation: made once, readable to their owner only. */
+export async function developmentSecrets(
+  env: Record<string, string | undefined>,
+  dataDir: string,
+): Promise<void> {
+  if (env['JWT_SECRET'] !== undefined && env['DATA_KEYS'] !== undefined) {
+    return
+  }
+  const file = join(dataDir, 'dev-secrets.json')
+  let secrets: Record<string, string>
+  try {
+    secrets = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
+      throw error
+    }
+    secrets = {
+      JWT_SECRET: randomBytes(32).toString('hex'),
+      DATA_KEYS: `dev:${randomBytes(32).toString('base64')}`,
+      DATABASE_PASSWORD: randomBytes(24).toString('hex'),
+    }
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+  }
+  for (const [name, value] of Object.entries(secrets)) {
+    env[name] ??= value
+  }
+}
+
+/** The database and a login without rights of its own: the application is never a superuser. */
+async function ensureDatabase(
+  postgres: EmbeddedPostgres,
+  env: Record<string, string | undefined>,
+): Promise<void> {
+  const password = env['DATABASE_PASSWORD'] ?? randomBytes(24).toString('hex')
+  await asOwner(postgres.adminUrl, async (client) => {
+    const { rows } = await client.query('select 1 from pg_database where datname = $1', [DATABASE])
+    if (rows.length === 0) {
+      await client.query(`create database ${DATABASE}`)
+    }
+    const { rows: roles } = await client.query('select 1 from pg_roles where rolname = $1', [LOGIN])
+    const verb = roles.length === 0 ? 'create' : 'alter'
+    await client.query(
+      `${verb} role ${LOGIN} login noinherit password ${client.escapeLiteral(password)}`,
+    )
+  })
+  env['DATABASE_URL'] = postgres.urlOf(DATABASE, { user: LOGIN, password })
+  env['DATABASE_OWNER_URL'] = postgres.urlOf(DATABASE)
+  env['BAHI_EMBEDDED_LOGIN'] = LOGIN
+}
+
+async function ensureMembership(ownerUrl: string): Promise<void> {
+  await asOwner(ownerUrl, async (client) => {
+    await client.query(`grant bahi_app to ${LOGIN}`)
+  })
+}
+
+/** Runs `work` on one connection of the owner. */
+export async function asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+async function startMailbox(): Promise<{ url: string; stop(): Promise<void> }> {
+  const port = await freePort()
+  const server: Server = await mailboxServer({ host: '127.0.0.1', port })
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+type StartMailbox = (options: { host: string; port: number }) => Promise<Server>
+
+/** The package is CommonJS: its default export arrives one level down. */
+const mailboxServer: StartMailbox = (sesLocal as unknown as { default: StartMailbox }).default

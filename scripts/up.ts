@@ -1,0 +1,92 @@
+/** npm start: everything on this machine, up until it is told to end. */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { ConfigError, type Config } from '../src/base/config.ts'
+import { openParts } from '../src/base/parts.ts'
+import { messageOf } from '../src/base/problem.ts'
+import { endOnSignal } from '../src/base/signals.ts'
+import { startServer } from '../src/server.ts'
+import { startWorker } from '../jobs/worker.ts'
+import { describeRunning, seedDemo } from './demo-organisation.ts'
+import { startTestGateways } from './simulate/gateway-server.ts'
+import { startStack } from './stack.ts'
+
+const FIRST_PORT = 3000
+const PORTS_TRIED = 100
+const dataDir = process.env['DATA_DIR'] ?? 'data'
+const runningFile = join(dataDir, 'running.json')
+
+/** PORT where it is set; otherwise the first free one from 3000 on. */
+async function portFor(config: Config): Promise<number> {
+  if (config.port !== null) {
+    return config.port
+  }
+  for (let port = FIRST_PORT; port < FIRST_PORT + PORTS_TRIED; port += 1) {
+    const free = await new Promise<boolean>((resolve) => {
+      const probe = createServer()
+      probe.once('error', () => resolve(false))
+      probe.listen(port, config.host, () => probe.close(() => resolve(true)))
+    })
+    if (free) {
+      return port
+    }
+  }
+  return 0
+}
+
+async function main(): Promise<void> {
+  const stops: (() => Promise<void>)[] = []
+  const stopAll = async () => {
+    for (const stop of stops.splice(0).reverse()) {
+      await stop()
+    }
+  }
+  try {
+    const stack = await startStack({ env: process.env, dataDir })
+    stops.push(stack.stop)
+    const { config } = stack
+    const gateways = config.production ? null : await startTestGateways({ port: 0 })
+    if (gateways !== null) {
+      stops.push(gateways.close)
+    }
+    const isDemo = gateways !== null && (await seedDemo(config, gateways.url))
+    const parts = openParts(config, 'bahi')
+    stops.push(parts.close)
+    const worker = startWorker(parts)
+    stops.push(worker.close)
+    const server = await startServer(parts, await portFor(config))
+    stops.push(server.close)
+    endOnSignal(parts.log, stopAll)
+    if (isDemo) {
+      await mkdir(dataDir, { recursive: true })
+      const running = await describeRunning(config, server.url, gateways.url)
+      const file = { ...running, mailbox_url: stack.mailboxUrl }
+      await writeFile(runningFile, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
+      stops.push(async () => await rm(runningFile, { force: true }))
+    }
+    process.stdout.write(
+      [
+        '',
+        `  API        ${server.url}`,
+        `  Mailbox    ${stack.mailboxUrl ?? 'AWS SES'}`,
+        `  Postgres   ${process.env['DATABASE_URL'] === undefined ? 'embedded' : 'DATABASE_URL'}`,
+        `  Queues     ${config.redisUrl === null ? 'BullMQ on Postgres' : 'BullMQ on Redis'}`,
+        ...(isDemo ? ['  Traffic    npm run simulate', '  Token      npm run -s token'] : []),
+        '',
+        '  Ctrl-C ends it.',
+        '',
+      ].join('\n'),
+    )
+  } catch (error) {
+    process.stderr.write(`${error instanceof ConfigError ? error.message : describe(error)}\n`)
+    await stopAll()
+    process.exitCode = 1
+  }
+}
+
+function describe(error: unknown): string {
+  return `The service could not start: ${messageOf(error)}`
+}
+
+await main()

@@ -1,0 +1,114 @@
+/** Checks that intake, donations, receipts and books tell the same story, with nothing stuck. */
+import type { Database } from '../base/db.ts'
+import { FINDINGS_MAX, type Finding } from '../ledger/verify.ts'
+
+/** Due for longer than this is stuck: a sweep comes every few seconds. */
+const STUCK_MINUTES = 15
+
+/** Each query gives rows only where something is off. */
+const CHECKS: readonly { check: string; sql: string }[] = [
+  {
+    check: 'captured payments',
+    sql: `select format('payment %s: captured %s, its entry debits %s', p.gateway_payment_id,
+                   p.amount, e.amount) as detail
+            from payments p
+            left join lateral (
+              select sum(l.amount) as amount
+                from postings l
+               where l.org_id = p.org_id and l.entry_no = p.entry_no and l.direction = 'debit'
+            ) e on true
+           where p.org_id = $1 and p.state = 'captured' and e.amount is distinct from p.amount`,
+  },
+  {
+    check: 'one entry a payment',
+    sql: `select format('entry %s belongs to %s payments', entry_no, count(*)) as detail
+            from payments where org_id = $1 and entry_no is not null
+           group by entry_no having count(*) > 1`,
+  },
+  {
+    check: 'captured facts',
+    sql: `select format('fact %s has no captured payment', f.fact_key) as detail
+            from facts f
+            left join journal_entries e
+              on e.org_id = f.org_id and e.idempotency_key = f.fact_key
+            left join payments p on p.org_id = e.org_id and p.entry_no = e.entry_no
+           where f.org_id = $1 and f.kind = 'payment_captured' and p.payment_id is null`,
+  },
+  {
+    check: 'paid donations',
+    sql: `select format('donation %s is paid and has neither a receipt nor a promise of one',
+                   d.donation_id) as detail
+            from donations d
+           where d.org_id = $1 and d.state = 'paid'
+             and not exists (select 1 from receipts r
+                              where r.org_id = d.org_id and r.donation_id = d.donation_id)
+             and not exists (select 1 from outbox o
+                              where o.org_id = d.org_id and o.topic = 'issue_receipt'
+                                and o.subject = d.donation_id and o.state = 'waiting')`,
+  },
+  {
+    check: 'receipt amounts',
+    sql: `select format('receipt %s says %s, the payment %s', r.number, r.amount, p.amount) as detail
+            from receipts r join payments p using (org_id, payment_id)
+           where r.org_id = $1
+             and (r.amount, r.currency, r.entry_no)
+                 is distinct from (p.amount, p.currency, p.entry_no)`,
+  },
+  {
+    check: 'receipt numbers',
+    sql: `select format('series %s %s: last number %s, %s receipts, highest %s', s.series, s.year,
+                   s.last_serial, count(r.serial), max(r.serial)) as detail
+            from receipt_series s
+            left join receipts r using (org_id, series, year)
+           where s.org_id = $1
+           group by s.series, s.year, s.last_serial
+          having count(r.serial) <> s.last_serial
+              or coalesce(max(r.serial), 0) <> s.last_serial
+              or coalesce(min(r.serial), 1) <> 1`,
+  },
+  {
+    check: 'receipt emails',
+    sql: `select format('receipt %s has no email', r.number) as detail
+            from receipts r left join receipt_emails e using (org_id, receipt_id)
+           where r.org_id = $1 and e.email_id is null`,
+  },
+  {
+    check: 'stuck',
+    sql: `select format('%s %s waits since %s', kind, id, due) as detail
+            from (
+              select org_id, 'event' as kind, event_id as id, next_try_at as due
+                from inbox_events where state = 'waiting'
+              union all
+              select org_id, 'receipt of', subject, next_try_at from outbox where state = 'waiting'
+              union all
+              select org_id, 'email', email_id, next_try_at
+                from receipt_emails where state in ('waiting', 'sending')
+            ) work
+           where org_id = $1 and due < now() - interval '${STUCK_MINUTES} minutes'`,
+  },
+  {
+    check: 'dead',
+    sql: `select format('%s %s: %s', kind, id, error) as detail
+            from (
+              select org_id, 'event' as kind, event_id as id, last_error as error
+                from inbox_events where state = 'dead'
+              union all
+              select org_id, 'receipt of', subject, last_error from outbox where state = 'dead'
+              union all
+              select org_id, 'email', email_id, last_error from receipt_emails where state = 'dead'
+            ) work
+           where org_id = $1`,
+  },
+]
+
+/** What is off between webhooks, payments, receipts and emails of one organisation. */
+export async function verifyDonations(db: Database, orgId: number): Promise<Finding[]> {
+  return await db.read(orgId, async (trx) => {
+    const findings: Finding[] = []
+    for (const { check, sql } of CHECKS) {
+      const rows = await trx.query<{ detail: string }>(`${sql} limit $2`, [orgId, FINDINGS_MAX])
+      findings.push(...rows.map(({ detail }) => ({ check, detail })))
+    }
+    return findings
+  })
+}
