@@ -73,7 +73,7 @@ async function demo(options: Options): Promise<boolean> {
     DATABASE_OWNER_URL: '',
     REDIS_PREFIX: basename(dataDir),
   }
-  const stack = await startStack({ env, dataDir })
+  const stack = await startStack({ env, dataDir, throwAway: true })
   stops.push(stack.stop)
   const gateways = await startTestGateways({ port: 0 })
   stops.push(gateways.close)

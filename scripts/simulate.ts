@@ -12,7 +12,7 @@ const INTERRUPTED = 130
 async function main(args: readonly string[]): Promise<number> {
   const options = readOptions(args)
   if (options === 'help') {
-    console.log(USAGE)
+    process.stdout.write(`${USAGE}\n`)
     return 0
   }
   const running = await readRunning(options.running)
@@ -25,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
     { ...options, running, clock: systemClock, signal: stop.signal },
     (progress) => view.show(progress),
   ).finally(() => view.end())
-  console.log(summaryText(summary, options.seed))
+  process.stdout.write(`${summaryText(summary, options.seed)}\n`)
   if (summary.stopped) {
     return INTERRUPTED
   }
@@ -68,6 +68,6 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const hint = error instanceof WrongOption ? ' (see --help)' : ''
-  console.error(messageOf(error) + hint)
+  process.stderr.write(`${messageOf(error) + hint}\n`)
   process.exitCode = error instanceof WrongOption || error instanceof NotRunning ? 2 : 1
 }

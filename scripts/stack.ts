@@ -27,6 +27,8 @@ export interface StackOptions {
   /** Where only the embedded database lives, if elsewhere. */
   databaseDir?: string
   fsync?: boolean
+  /** Removes the embedded database on `stop`. */
+  throwAway?: boolean
   /** For a script that only reads the books: shares a running database, starts nothing else. */
   databaseOnly?: boolean
 }
@@ -70,7 +72,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           fsync: options.fsync ?? true,
           share: options.databaseOnly ?? false,
         })
-        running.push(postgres)
+        running.push(
+          options.throwAway === true ? { stop: async () => await postgres.destroy() } : postgres,
+        )
         await ensureDatabase(postgres, env)
       }
     }

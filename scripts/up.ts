@@ -1,12 +1,11 @@
 /** npm start: everything on this machine, up until it is told to end. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { ConfigError, type Config } from '../src/base/config.ts'
-import { openParts } from '../src/base/parts.ts'
+import { ConfigError } from '../src/base/config.ts'
+import { openParts, type Parts } from '../src/base/parts.ts'
 import { messageOf } from '../src/base/problem.ts'
 import { endOnSignal } from '../src/base/signals.ts'
-import { startServer } from '../src/server.ts'
+import { startServer, type RunningServer } from '../src/server.ts'
 import { startWorker } from '../jobs/worker.ts'
 import { describeRunning, seedDemo } from './demo-organisation.ts'
 import { startTestGateways } from './simulate/gateway-server.ts'
@@ -17,22 +16,28 @@ const PORTS_TRIED = 100
 const dataDir = process.env['DATA_DIR'] ?? 'data'
 const runningFile = join(dataDir, 'running.json')
 
-/** PORT where it is set; otherwise the first free one from 3000 on. */
-async function portFor(config: Config): Promise<number> {
-  if (config.port !== null) {
-    return config.port
+/** Listens on PORT where it is set, otherwise on the first free one from 3000 on. */
+async function listen(parts: Parts): Promise<RunningServer> {
+  if (parts.config.port !== null) {
+    return await startServer(parts, parts.config.port).catch((error: unknown) => {
+      const taken = isTaken(error) ? `PORT ${parts.config.port} is taken; choose another` : ''
+      throw new Error(taken || messageOf(error), { cause: error })
+    })
   }
   for (let port = FIRST_PORT; port < FIRST_PORT + PORTS_TRIED; port += 1) {
-    const free = await new Promise<boolean>((resolve) => {
-      const probe = createServer()
-      probe.once('error', () => resolve(false))
-      probe.listen(port, config.host, () => probe.close(() => resolve(true)))
-    })
-    if (free) {
-      return port
+    try {
+      return await startServer(parts, port)
+    } catch (error) {
+      if (!isTaken(error)) {
+        throw error
+      }
     }
   }
-  return 0
+  return await startServer(parts, 0)
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
 }
 
 async function main(): Promise<void> {
@@ -55,7 +60,7 @@ async function main(): Promise<void> {
     stops.push(parts.close)
     const worker = startWorker(parts)
     stops.push(worker.close)
-    const server = await startServer(parts, await portFor(config))
+    const server = await listen(parts)
     stops.push(server.close)
     endOnSignal(parts.log, stopAll)
     if (isDemo) {

@@ -17,6 +17,7 @@ export interface RunningServer {
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 const DRAIN_MS = 20_000
+const IDLE_CHECK_MS = 50
 
 /** Listens on `port` (0 for any free one). Rejects where the port is taken. */
 export async function startServer(parts: Parts, port: number): Promise<RunningServer> {
@@ -35,9 +36,11 @@ export async function startServer(parts: Parts, port: number): Promise<RunningSe
     async close() {
       draining = true
       const closed = new Promise((resolve) => server.close(resolve))
-      server.closeIdleConnections()
+      // A connection that was kept alive becomes idle only when its last answer is out.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
       const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
       await closed
+      clearInterval(idle)
       clearTimeout(late)
     },
   }

@@ -1,7 +1,7 @@
 /** A real Postgres from an npm package, for a machine that has none: made, started, stopped by us. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, readFile, rename, writeFile } from 'node:fs/promises'
+import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,8 @@ export interface EmbeddedPostgres {
   /** The same with another database name, login and password. */
   urlOf(database: string, login?: { user: string; password: string }): string
   stop(): Promise<void>
+  /** Stops it and removes the cluster: for tests and the demo. */
+  destroy(): Promise<void>
 }
 
 export interface EmbeddedOptions {
@@ -56,11 +58,20 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     `postgres://${login.user}:${login.password}@127.0.0.1:${port}/${database}`
   const adminUrl = urlOf('postgres')
   if (used !== null) {
-    return { adminUrl, urlOf, stop: () => Promise.resolve() }
+    const left = () => Promise.resolve()
+    return { adminUrl, urlOf, stop: left, destroy: left }
   }
   const guard = startServer({ options, directory, binaries, runAs, port })
   await waitUntilReady(adminUrl, guard)
-  return { adminUrl, urlOf, stop: async () => await stopGuard(guard) }
+  return {
+    adminUrl,
+    urlOf,
+    stop: async () => await stopGuard(guard),
+    async destroy() {
+      await stopGuard(guard)
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
 }
 
 /** A port that nobody listens on just now. */
@@ -203,7 +214,9 @@ async function waitUntilReady(adminUrl: string, guard: ChildProcess): Promise<vo
     } catch (error) {
       if (Date.now() > deadline) {
         guard.stdin?.end()
-        throw new Error(`Postgres does not answer: ${messageOf(error)}; ${said.trim()}`)
+        throw new Error(`Postgres does not answer: ${messageOf(error)}; ${said.trim()}`, {
+          cause: error,
+        })
       }
       await new Promise((done) => setTimeout(done, 30))
     } finally {

@@ -45,6 +45,7 @@ export async function packagedBinaries(): Promise<string> {
     throw new Error(
       `There is no embedded Postgres for ${platform()}-${arch()} (${messageOf(error)}): ` +
         'set DATABASE_URL to a PostgreSQL 15 or newer',
+      { cause: error },
     )
   }
 }

@@ -1,6 +1,8 @@
 /** The bells: BullMQ wakes workers up; what there is to do stands in Postgres, never in a job. */
 import { Queue, Worker, createPostgresBackend } from 'bullmq'
 import { Redis } from 'ioredis'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from './config.ts'
 import type { Log } from './log.ts'
 
@@ -38,6 +40,7 @@ export interface QueueBackend {
 
 /** How long a ring waits for others to join it. */
 const GATHER_MS = 10
+const RING_MS_MAX = 2000
 const RETRY_DELAY_MS_MAX = 5000
 
 /** BullMQ on Redis where REDIS_URL is set, else on its own tables in our Postgres. */
@@ -71,11 +74,12 @@ function redisBackend(url: string, prefix: string, log: Log): QueueBackend {
     bell(name) {
       // Whoever rings must not wait for a Redis that is away.
       const redis = openRedis(url, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 })
-      const bell = bellOf(new Queue(name, { connection: redis, prefix }), name, log)
+      const queue = new Queue(name, { connection: redis, prefix, skipWaitingForReady: true })
+      const bell = bellOf(queue, name, log)
       return {
         ring: bell.ring,
         async close() {
-          await bell.close()
+          await inReach(redis, bell.close)
           redis.disconnect()
         },
       }
@@ -87,11 +91,19 @@ function redisBackend(url: string, prefix: string, log: Log): QueueBackend {
       const listener = started(worker, name, log)
       return {
         async close() {
-          await listener.close()
+          await inReach(redis, listener.close)
           redis.disconnect()
         },
       }
     },
+  }
+}
+
+/** BullMQ says goodbye to Redis; one that is away would keep the process from ending. */
+async function inReach(redis: Redis, goodbye: () => Promise<void>): Promise<void> {
+  if (redis.status === 'ready') {
+    const lost = once(redis, 'close')
+    await Promise.race([goodbye(), lost])
   }
 }
 
@@ -144,6 +156,11 @@ function openRedis(
   return redis
 }
 
+async function late(timeoutMs: number): Promise<never> {
+  await delay(timeoutMs, undefined, { ref: false })
+  throw new Error(`the queue did not answer in ${timeoutMs} ms`)
+}
+
 export function openBells(backend: QueueBackend, log: Log): Bells {
   const opened = new Map<JobName, ReturnType<QueueBackend['bell']>>()
   const ringing = new Map<JobName, Promise<void>>()
@@ -152,12 +169,12 @@ export function openBells(backend: QueueBackend, log: Log): Bells {
 
   const ringNow = async (name: JobName): Promise<void> => {
     do {
-      await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
+      await delay(GATHER_MS)
       wanted.delete(name)
       try {
         const bell = opened.get(name) ?? backend.bell(name)
         opened.set(name, bell)
-        await bell.ring()
+        await Promise.race([bell.ring(), late(RING_MS_MAX)])
       } catch (error) {
         log.warn({ err: error, queue: name }, 'bell not rung; the sweep will find the work')
       }

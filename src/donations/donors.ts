@@ -58,10 +58,13 @@ export function isAadhaar(value: string): boolean {
   if (!/^[2-9]\d{11}$/.test(value)) {
     return false
   }
-  const check = [...value].reverse().reduce((sum, digit, place) => {
-    const turned = VERHOEFF_ORDER[place % 8]?.charAt(Number(digit)) ?? ''
-    return VERHOEFF_PRODUCT[Number(sum)]?.charAt(Number(turned)) ?? ''
-  }, '0')
+  const check = value
+    .split('')
+    .reverse()
+    .reduce((sum, digit, place) => {
+      const turned = VERHOEFF_ORDER[place % 8]?.charAt(Number(digit)) ?? ''
+      return VERHOEFF_PRODUCT[Number(sum)]?.charAt(Number(turned)) ?? ''
+    }, '0')
   return check === '0'
 }
 

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import nock from 'nock'
 import { startWorker, type RunningWorker } from '../../jobs/worker.ts'
 import { sha256 } from '../../src/base/crypto.ts'
+import { signToken } from '../../src/http/auth.ts'
 import { verifyBooks } from '../../scripts/verify-books.ts'
 import { donationRequest, payuCallback, payuVerified, razorpayEvent } from '../support/bodies.ts'
 import { mailTo } from '../support/mailbox.ts'
@@ -14,6 +15,9 @@ describe('the way of one donation', () => {
   let worker: RunningWorker
 
   before(async () => {
+    if (!nock.isActive()) {
+      nock.activate()
+    }
     nock.enableNetConnect('127.0.0.1')
     service = await startTestService()
     worker = startWorker(service.parts)
@@ -21,6 +25,7 @@ describe('the way of one donation', () => {
 
   after(async () => {
     nock.cleanAll()
+    nock.restore()
     await worker.close()
     await service.stop()
   })
@@ -78,7 +83,7 @@ describe('the way of one donation', () => {
     const [receipt] = receipts.json['data'] as Record<string, string>[]
     expect(receipt).to.include({ number: '80G/2026-27/000001', amount: 250_050 })
     const pdf = await fetch(`${service.url}/v1/receipts/${receipt?.['id']}/pdf`, {
-      headers: { authorization: await bearerOf(service) },
+      headers: { authorization: bearerOf(service) },
     })
     const bytes = Buffer.from(await pdf.arrayBuffer())
     expect(sha256(bytes).toString('hex')).to.equal(receipt?.['pdf_sha256'])
@@ -96,7 +101,7 @@ describe('the way of one donation', () => {
     })
     expect(opened.status).to.equal(201)
     const { fields } = opened.json['checkout'] as { fields: Record<string, string> }
-    const txnid = String(opened.json['order_ref'])
+    const txnid = opened.json['order_ref'] as string
     expect(fields['hash']).to.match(/^[0-9a-f]{128}$/)
 
     nock(GATEWAYS_URL)
@@ -139,8 +144,7 @@ describe('the way of one donation', () => {
 
 const donor = donationRequest()['donor'] as object
 
-async function bearerOf(service: TestService): Promise<string> {
-  const { signToken } = await import('../../src/http/auth.ts')
+function bearerOf(service: TestService): string {
   const principal = { subject: 'test', orgId: 1, role: 'finance' } as const
   return `Bearer ${signToken(principal, service.config.jwtSecret, 60)}`
 }

@@ -5,4 +5,4 @@ import { ACCENTED, INDIC } from './sample-receipts.ts'
 
 await renderReceipt(ACCENTED)
 const bytes = await renderReceipt(INDIC)
-console.log(createHash('sha256').update(bytes).digest('hex'))
+process.stdout.write(`${createHash('sha256').update(bytes).digest('hex')}\n`)

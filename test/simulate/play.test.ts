@@ -33,7 +33,7 @@ async function startFakeBahi(fault: Fault): Promise<FakeBahi> {
   const webhooks: Received[] = []
   let underWay = 0
   const fake = { url: '', donations, webhooks, most: 0, close }
-  const server = http.createServer(async (request, response) => {
+  const answer = async (request: http.IncomingMessage, response: http.ServerResponse) => {
     underWay += 1
     fake.most = Math.max(fake.most, underWay)
     const chunks: Buffer[] = []
@@ -53,6 +53,9 @@ async function startFakeBahi(fault: Fault): Promise<FakeBahi> {
     const opening = list === donations
     response.statusCode = status ?? (opening ? 201 : isSigned(received) ? 200 : 401)
     response.end(opening ? openingAnswer(body, donations.length) : '{}')
+  }
+  const server = http.createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy())
   })
   async function close(): Promise<void> {
     const closed = once(server, 'close')

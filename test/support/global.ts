@@ -44,7 +44,7 @@ export async function mochaGlobalSetup(): Promise<void> {
 export async function mochaGlobalTeardown(): Promise<void> {
   mailbox?.closeAllConnections()
   mailbox?.close()
-  await postgres?.stop()
+  await postgres?.destroy()
   if (directory !== undefined) {
     await rm(directory, { recursive: true, force: true })
   }

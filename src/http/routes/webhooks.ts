@@ -98,7 +98,7 @@ async function readWhole(
       if (error === undefined || error === null) {
         resolve()
       } else {
-        reject(error instanceof Error ? error : new Error(String(error)))
+        reject(error instanceof Error ? error : new Error('the body could not be read'))
       }
     })
   })

@@ -1,0 +1,130 @@
+/** The map of floors: a file imports from its own folder or from a lower floor, never upwards. */
+import { dirname, join, normalize } from 'node:path'
+
+/**
+ * Folders and single files, each with its floor; the longest name that fits a path counts. A floor
+ * of the design is two here where one of its folders stands on another.
+ */
+export const FLOORS: Readonly<Record<string, number>> = {
+  'src/base': 0,
+  'src/gateways': 1,
+  'src/audit': 1,
+  reports: 1,
+  db: 1,
+  'src/ledger/core': 2,
+  // Seeds write organisations with their gateways, so they stand above both.
+  'db/seeds': 2,
+  'src/ledger': 3,
+  'src/donations': 4,
+  'src/wallets': 4,
+  'src/merchants': 4,
+  'src/settlements': 4,
+  'src/inbox': 5,
+  'src/recon': 5,
+  'src/exports': 5,
+  'src/http': 6,
+  jobs: 6,
+  'src/http/routes': 7,
+  'src/app.ts': 8,
+  'src/server.ts': 9,
+  scripts: 10,
+  test: 11,
+}
+
+/** What pure code may import: modules by name, and files of the project by their beginning. */
+export interface Purity {
+  /** The files that the rule is for: a folder or a file. */
+  of: string
+  modules: readonly string[]
+  files: readonly string[]
+}
+
+/** Gathers a document's chunks in memory. */
+const MEMORY = 'node:stream/consumers'
+
+export const PURE: readonly Purity[] = [
+  {
+    of: 'src/ledger/core',
+    modules: [],
+    files: [
+      'src/ledger/core/',
+      'src/audit/chain.ts',
+      'src/base/money.ts',
+      'src/base/problem.ts',
+      'src/base/clock.ts',
+    ],
+  },
+  {
+    of: 'src/audit/chain.ts',
+    modules: ['node:crypto'],
+    files: ['src/base/crypto.ts', 'src/base/clock.ts'],
+  },
+  {
+    of: 'reports',
+    modules: ['pdfkit', 'fontkit', 'qrcode', 'decimal.js', 'node:assert/strict', MEMORY],
+    files: [
+      'reports/',
+      'src/base/money.ts',
+      'src/base/clock.ts',
+      'src/base/crypto.ts',
+      'src/base/problem.ts',
+    ],
+  },
+]
+
+/** The one pure file that reads something: the fonts that documents are set in. */
+export const FONTS = 'reports/fonts.ts'
+
+/** The folder that a path belongs to on the map; undefined where nobody gave it a floor. */
+export function folderOf(path: string): string | undefined {
+  return Object.keys(FLOORS)
+    .filter((name) => path === name || path.startsWith(`${name}/`))
+    .sort((one, other) => other.length - one.length)[0]
+}
+
+/** What a source imports, `import type` and `import()` too: relative paths as the project's. */
+export function importsOf(path: string, source: string): string[] {
+  const found = source.matchAll(
+    /^\s*(?:import|export)\s[^'"`]*?from '([^']+)'|^\s*import '([^']+)'|\bimport\('([^']+)'\)/gm,
+  )
+  return [...found].map((match) => {
+    const name = match[1] ?? match[2] ?? match[3] ?? ''
+    return name.startsWith('.') ? normalize(join(dirname(path), name)) : name
+  })
+}
+
+/** Imports that go up or sideways, and files on no floor. */
+export function climbs(path: string, source: string): string[] {
+  const own = folderOf(path)
+  if (own === undefined) {
+    return [`${path} is in a folder without a floor: give it one in test/floors.ts`]
+  }
+  return importsOf(path, source)
+    .filter((name) => /\.(ts|mjs)$/.test(name) && name.includes('/'))
+    .flatMap((target) => {
+      const folder = folderOf(target)
+      if (folder === own) {
+        return []
+      }
+      const floor = folder === undefined ? undefined : FLOORS[folder]
+      return floor !== undefined && floor < (FLOORS[own] ?? 0)
+        ? []
+        : [`${path} (${own}) imports ${target} (${folder ?? 'no floor'}), which is not below it`]
+    })
+}
+
+/** What a pure file imports or touches beyond what its rule lets it. */
+export function impurities(path: string, source: string): string[] {
+  const rule = PURE.find(({ of }) => path === of || path.startsWith(`${of}/`))
+  if (rule === undefined) {
+    return []
+  }
+  const reads = path === FONTS ? ['node:fs', 'node:fs/promises', 'node:url', 'node:path'] : []
+  const bad = importsOf(path, source).filter(
+    (name) =>
+      ![...rule.modules, ...reads].includes(name) &&
+      !rule.files.some((allowed) => name.startsWith(allowed)),
+  )
+  const env = source.includes('process.env') ? ['process.env'] : []
+  return [...bad, ...env].map((name) => `${path} is pure and reaches for ${name}`)
+}

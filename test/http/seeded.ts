@@ -1,0 +1,84 @@
+/** A service with a history: donations opened, paid, posted, receipted and mailed. */
+import nock from 'nock'
+import { donationRequest, razorpayEvent } from '../support/bodies.ts'
+import { GATEWAYS_URL, type JsonObject, type TestService } from '../support/service.ts'
+
+/** Lets Razorpay open every order that is asked for, each with an id of its own. */
+export function razorpayOpensOrders(): void {
+  nock.enableNetConnect('127.0.0.1')
+  let opened = 0
+  nock(GATEWAYS_URL)
+    .persist()
+    .post('/v1/orders')
+    .reply(200, (_uri: string, asked: nock.Body) => {
+      opened += 1
+      const { amount } = asked as { amount: number }
+      return { id: `order_TESTlist${opened}`, entity: 'order', amount, currency: 'INR' }
+    })
+}
+
+/** The rows of a list answer. */
+export function rowsOf(json: JsonObject): JsonObject[] {
+  return json['data'] as JsonObject[]
+}
+
+/** Noon in India on that day, as Razorpay writes times. */
+export function noonOf(day: string): number {
+  return Date.parse(`${day}T12:00:00+05:30`) / 1000
+}
+
+/** Opens a donation and lets it be paid on that day; gives the donation's id. */
+export async function donate(service: TestService, amount: number, day: string): Promise<string> {
+  const opened = await service.call('POST', '/v1/donations', {
+    body: donationRequest({ amount }),
+  })
+  const orderId = String(opened.json['order_ref'])
+  await service.deliver(
+    'razorpay',
+    razorpayEvent('payment.captured', {
+      id: orderId.replace('order_', 'pay_'),
+      orderId,
+      amount,
+      createdAt: noonOf(day),
+    }),
+  )
+  return String(opened.json['id'])
+}
+
+/** Lets money come in that belongs to no donation. */
+export async function payUnasked(
+  service: TestService,
+  payment: { id: string; amount: number; day: string },
+): Promise<void> {
+  await service.deliver(
+    'razorpay',
+    razorpayEvent('payment.captured', {
+      id: payment.id,
+      orderId: null,
+      amount: payment.amount,
+      createdAt: noonOf(payment.day),
+    }),
+  )
+}
+
+/** Follows a list to its end, `limit` rows a page; `cursor` is the field that names a row. */
+export async function allPages(
+  service: TestService,
+  path: string,
+  limit: number,
+  cursor = 'id',
+): Promise<JsonObject[][]> {
+  const pages: JsonObject[][] = []
+  for (let after = ''; ;) {
+    const query = `${path}${path.includes('?') ? '&' : '?'}limit=${limit}${after}`
+    const { status, json, text } = await service.call('GET', query)
+    if (status !== 200) {
+      throw new Error(`GET ${query} answered ${status}: ${text}`)
+    }
+    pages.push(rowsOf(json))
+    if (json['has_more'] !== true) {
+      return pages
+    }
+    after = `&starting_after=${String(pages.at(-1)?.at(-1)?.[cursor])}`
+  }
+}

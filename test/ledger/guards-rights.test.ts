@@ -1,0 +1,313 @@
+/** What the application's role may not type at all, and what not even the owner may. */
+import { expect } from 'chai'
+import pg from 'pg'
+import { post } from '../../src/ledger/post.ts'
+import { verifyLedger } from '../../src/ledger/verify.ts'
+import { draftOf, openBooks, ORG, OTHER_ORG, typingClient, type Books } from './books.ts'
+import { refusalOf } from './typed.ts'
+
+const ZEROES = "decode(repeat('00', 32), 'hex')"
+
+/** One row of each table that is only ever added to. */
+const ROWS = [
+  `insert into facts (org_id, fact_key, kind, event_id, fingerprint, content)
+   values (1, 'f', 'payment_captured', 'evt_1', ${ZEROES}, '{}')`,
+  `insert into inbox_attempts (org_id, event_id, attempt, error) values (1, 'evt_1', 1, 'x')`,
+  `insert into inbox_duplicates (org_id, endpoint_id, dedupe_key) values (1, 'whe_1', ${ZEROES})`,
+  `insert into rejected_calls (org_id, rejected_id, endpoint_id, gateway, reason, headers)
+   values (1, 'rej_1', 'whe_1', 'payu', 'x', '{}')`,
+  `insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key, secret_id,
+     content_type, body) values (1, 'evt_1', 'whe_1', 'payu', 'x', ${ZEROES}, 'whs_1', 'x', '\\x01')`,
+]
+
+const APPEND_ONLY: Readonly<Record<string, string>> = {
+  journal_entries: 'description',
+  postings: 'amount',
+  facts: 'kind',
+  inbox_attempts: 'error',
+  inbox_duplicates: 'endpoint_id',
+  rejected_calls: 'reason',
+}
+
+const DENIED = /^42501 permission denied/
+const NOT_OWNER = /^42501 (must be owner|permission denied)/
+
+describe('the application’s role', () => {
+  let books: Books
+  let role: pg.Client
+  let owner: pg.Client
+
+  before(async () => {
+    books = await openBooks()
+    role = await typingClient(books, ORG)
+    owner = new pg.Client({ connectionString: books.database.ownerUrl })
+    await owner.connect()
+    for (const orgId of [ORG, OTHER_ORG]) {
+      await books.post([draftOf('a'), draftOf('b')], orgId)
+    }
+    for (const sql of ROWS) {
+      await role.query(sql)
+    }
+  })
+
+  after(async () => {
+    await role.end()
+    await owner.end()
+    await books.close()
+  })
+
+  async function expectRefused(sql: string, why: RegExp): Promise<void> {
+    expect(await refusalOf(role, [sql]), sql).to.match(why)
+  }
+
+  for (const [table, column] of Object.entries(APPEND_ONLY)) {
+    it(`cannot change, remove or empty ${table}`, async () => {
+      await expectRefused(`update ${table} set ${column} = ${column}`, DENIED)
+      await expectRefused(`delete from ${table}`, DENIED)
+      await expectRefused(`truncate ${table}`, DENIED)
+      await expectRefused(`select * from ${table} for update`, DENIED)
+    })
+
+    it(`is not alone in that: the owner cannot change, remove or empty ${table} either`, async () => {
+      for (const sql of [
+        `update ${table} set ${column} = ${column}`,
+        `update ${table} set ${column} = ${column} where false`,
+        `delete from ${table}`,
+        `truncate ${table}`,
+        `truncate ${table} cascade`,
+        `merge into ${table} t using (select 1) s on true when matched then delete`,
+      ]) {
+        expect(await refusalOf(owner, [sql]), sql).to.match(/^23001 bahi: \w+ on \w+ is refused/)
+      }
+    })
+  }
+
+  const kept: Readonly<Record<string, readonly string[]>> = {
+    accounts: ['debits', 'credits', 'version', 'floor', 'open', 'normal', 'code', 'currency'],
+    balance_days: ['debits', 'credits', 'effective_on'],
+    journal_heads: ['entry_no', 'hash', 'posted_at'],
+    organisations: ['slug', 'legal_name'],
+    webhook_secrets: ['secret_sealed', 'valid_until'],
+    gateway_accounts: ['api_url', 'key_secret_sealed'],
+    tax_approvals: ['valid_to'],
+    inbox_events: ['body', 'received_at', 'dedupe_key', 'secret_id', 'account', 'content_type'],
+    donations: ['amount', 'currency', 'fund', 'donor_id'],
+    payments: ['amount', 'currency', 'gateway_payment_id', 'order_ref'],
+    donors: ['name', 'tax_id_sealed'],
+    receipts: ['number', 'serial', 'amount', 'document_sealed'],
+    receipt_emails: ['to_address', 'receipt_id'],
+    receipt_series: ['series', 'year'],
+  }
+  for (const [table, columns] of Object.entries(kept)) {
+    it(`cannot change ${columns.join(', ')} of ${table}, nor remove or empty it`, async () => {
+      for (const column of columns) {
+        await expectRefused(`update ${table} set ${column} = ${column}`, DENIED)
+      }
+      await expectRefused(`delete from ${table}`, DENIED)
+      await expectRefused(`truncate ${table}`, DENIED)
+    })
+  }
+
+  it('cannot open an account with a balance, closed, or dated', async () => {
+    const account = `${ORG}, 99, 'assets:bank:main', 'x', 'asset', 'debit', 'EUR'`
+    for (const [column, value] of [
+      ['debits', '5'],
+      ['credits', '5'],
+      ['version', '5'],
+      ['open', 'false'],
+      ['created_at', 'now()'],
+    ]) {
+      await expectRefused(
+        `insert into accounts (org_id, account_id, code, name, type, normal, currency, ${column})
+         values (${account}, ${value})`,
+        DENIED,
+      )
+    }
+  })
+
+  it('cannot write balances of days or the head of the journal', async () => {
+    await expectRefused(
+      `insert into balance_days (org_id, account_id, effective_on, debits) values (1, 1, now(), 5)`,
+      DENIED,
+    )
+    await expectRefused(
+      `insert into journal_heads (org_id, hash) values (${ORG}, ${ZEROES})`,
+      DENIED,
+    )
+  })
+
+  it('cannot get round by ON CONFLICT, MERGE, COPY or a view', async () => {
+    const entry = `insert into journal_entries select * from journal_entries where entry_no = 1`
+    await expectRefused(
+      `${entry} on conflict (org_id, entry_no) do update set description = 'x'`,
+      DENIED,
+    )
+    await expectRefused(
+      `merge into postings p using (select 1) s on p.entry_no = 1
+       when matched then update set amount = 1`,
+      DENIED,
+    )
+    await expectRefused(
+      `merge into postings p using (select 1) s on true when matched then delete`,
+      DENIED,
+    )
+    await expectRefused(`copy postings from program 'true'`, /^(42501|0A000) /)
+    expect(
+      await refusalOf(role, [
+        `create temp view mine as select * from postings`,
+        `update mine set amount = 1`,
+      ]),
+    ).to.match(DENIED)
+  })
+
+  it('cannot switch triggers off', async () => {
+    await expectRefused('alter table postings disable trigger all', NOT_OWNER)
+    await expectRefused('alter table postings disable trigger guard', NOT_OWNER)
+    await expectRefused('drop trigger guard on postings', NOT_OWNER)
+    await expectRefused('drop trigger append_only on journal_entries', NOT_OWNER)
+    await expectRefused(`set session_replication_role = replica`, /^42501 permission denied to set/)
+    await expectRefused(
+      `create or replace function postings_guard() returns trigger language plpgsql
+         as 'begin return null; end'`,
+      NOT_OWNER,
+    )
+    await expectRefused(`alter function bahi_org() rename to mine`, NOT_OWNER)
+  })
+
+  it('cannot change, drop or lock the tables away, nor what keeps organisations apart', async () => {
+    for (const sql of [
+      'drop table postings',
+      'alter table accounts drop constraint accounts_check',
+      'alter table accounts add column mine integer',
+      'alter table postings disable row level security',
+      'alter table postings no force row level security',
+      'alter policy organisation on postings using (true)',
+      'create policy mine on postings using (true)',
+      'drop policy organisation on postings',
+      'create index on postings (amount)',
+      'create rule mine as on insert to postings do instead nothing',
+      'create table mine (id integer)',
+      'create schema mine',
+      'create temp table mine () inherits (postings)',
+      'lock table postings in access exclusive mode',
+    ]) {
+      await expectRefused(sql, /^42501 /)
+    }
+  })
+
+  it('cannot grant itself what it lacks', async () => {
+    const statements = ['grant update on accounts to bahi_app', 'update accounts set floor = null']
+    expect(await refusalOf(role, statements)).to.match(DENIED)
+  })
+
+  it('cannot put its own trigger on our tables', async () => {
+    const own = `create function pg_temp.mine() returns trigger language plpgsql
+                   as 'begin return null; end'`
+    expect(
+      await refusalOf(role, [
+        own,
+        'create trigger mine before insert on postings execute function pg_temp.mine()',
+      ]),
+    ).to.match(DENIED)
+  })
+
+  it('cannot become anybody else', async () => {
+    const [{ name } = { name: '' }] = (
+      await owner.query<{ name: string }>(`select current_user as name`)
+    ).rows
+    await expectRefused(`set role ${name}`, /^42501 permission denied to set role/)
+    await expectRefused(`set session authorization ${name}`, /^42501 permission denied to set sess/)
+    await expectRefused('alter role bahi_app superuser', /^42501 /)
+    await expectRefused('alter role bahi_app bypassrls', /^42501 /)
+    await expectRefused('set row_security = off; select * from postings', /^42501 /)
+    // Back to the login itself it may go; that one owns nothing and may nothing.
+    await expectRefused('reset role; set role none; select * from postings', DENIED)
+  })
+
+  it('cannot borrow the guards’ rights for a table of its own', async () => {
+    // Both guards work with the owner's rights, so they must watch over their own tables only.
+    for (const [table, guard] of [
+      ['postings', 'postings_guard'],
+      ['journal_entries', 'journal_entries_guard'],
+    ] as const) {
+      const refusal = await refusalOf(role, [
+        `create temp table forged (like ${table})`,
+        `create trigger borrowed after insert on forged referencing new table as fresh
+           for each statement execute function ${guard}()`,
+      ])
+      expect(refusal, guard).to.match(/^42501 permission denied for function/)
+    }
+  })
+
+  it('cannot move balances without postings, in its own books or in another’s', async () => {
+    for (const orgId of [ORG, OTHER_ORG]) {
+      const refusal = await refusalOf(role, [
+        'create temp table forged (like postings)',
+        `create trigger borrowed after insert on forged referencing new table as fresh
+           for each statement execute function postings_guard()`,
+        `insert into forged values
+           (${orgId}, 1, 1, 1, 'debit', 5000, '2026-05-04', 5200, 3),
+           (${orgId}, 1, 2, 2, 'credit', 5000, '2026-05-04', 5200, 3)`,
+      ])
+      expect(refusal, `organisation ${orgId}`).to.match(/^42501 /)
+    }
+  })
+
+  it('cannot have its own code run with the owner’s rights', async () => {
+    const refusal = await refusalOf(role, [
+      `create type pg_temp.org as enum ('1')`,
+      `create function pg_temp.mine(pg_temp.org) returns integer language plpgsql as
+         $$ begin execute 'grant update on donors to bahi_app'; return 1; end $$`,
+      `create cast (pg_temp.org as integer) with function pg_temp.mine(pg_temp.org) as implicit`,
+      `create temp table forged (org_id pg_temp.org, entry_no bigint, line_no smallint,
+         account_id integer, direction direction, amount bigint, effective_on date,
+         balance_after bigint, account_version bigint)`,
+      `create trigger borrowed after insert on forged referencing new table as fresh
+         for each statement execute function postings_guard()`,
+      `insert into forged values
+         ('1', 1, 1, 1, 'debit', 5000, '2026-05-04', 5200, 3),
+         ('1', 1, 2, 2, 'credit', 5000, '2026-05-04', 5200, 3)`,
+    ])
+    expect(refusal).to.match(/^42501 /)
+  })
+
+  it('sees and writes no organisation’s rows where none is named', async () => {
+    const nobody = await typingClient(books, null)
+    for (const table of ['accounts', 'journal_entries', 'postings', 'balance_days', 'donors']) {
+      expect((await nobody.query(`select * from ${table}`)).rows).to.deep.equal([])
+    }
+    expect(
+      await refusalOf(nobody, [
+        `insert into accounts (org_id, account_id, code, name, type, normal, currency)
+         values (1, 50, 'assets:bank:main', 'x', 'asset', 'debit', 'EUR')`,
+      ]),
+    ).to.match(/^42501 new row violates row-level security policy/)
+    await nobody.end()
+  })
+
+  it('sees its own organisation’s rows only', async () => {
+    for (const table of ['organisations', 'accounts', 'journal_entries', 'postings', 'funds']) {
+      const { rows } = await role.query<{ org_id: number }>(`select distinct org_id from ${table}`)
+      expect(rows, table).to.deep.equal([{ org_id: ORG }])
+    }
+  })
+
+  it('sees no books in a transaction that works across organisations', async () => {
+    await books.db.transact('all', async (trx) => {
+      for (const table of ['accounts', 'journal_entries', 'postings', 'facts', 'donors']) {
+        expect(await trx.query(`select * from ${table}`), table).to.deep.equal([])
+      }
+    })
+    const across = books.db.transact('all', async (trx) => {
+      await post({ ...trx, scope: ORG }, [draftOf('across')])
+    })
+    expect(await across.catch(String)).to.include('has no journal')
+  })
+
+  it('leaves the books in order after all that', async () => {
+    for (const orgId of [ORG, OTHER_ORG]) {
+      const { findings, entries } = await verifyLedger(books.db, orgId, () => undefined)
+      expect({ findings, entries }).to.deep.equal({ findings: [], entries: 2n })
+    }
+  })
+})

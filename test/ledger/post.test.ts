@@ -1,0 +1,409 @@
+/** Tests of posting: numbers, balances, versions, chain, repetition, and refusals alone. */
+import { expect } from 'chai'
+import { createHash } from 'node:crypto'
+import { MAX_MINOR } from '../../src/base/money.ts'
+import { encodeEntry, type Draft } from '../../src/ledger/core/entry.ts'
+import { draftOf as draftOfEntry, listEntries } from '../../src/ledger/entries.ts'
+import { post, type PostResult } from '../../src/ledger/post.ts'
+import { verifyLedger } from '../../src/ledger/verify.ts'
+import { rejectionOf } from '../gateways/thrown.ts'
+import {
+  BANK,
+  credit,
+  debit,
+  draftOf,
+  FUND,
+  openBooks,
+  ORG,
+  OTHER_ORG,
+  outcomes,
+  TRANSIT,
+  type Books,
+} from './books.ts'
+
+let books: Books
+
+/** Each test keeps the books of an organisation of its own. */
+let org = 100
+
+before(async () => {
+  books = await openBooks()
+})
+
+beforeEach(async () => {
+  org += 1
+  await books.addOrganisation(org)
+})
+
+afterEach(async () => {
+  const { findings } = await verifyLedger(books.db, org, () => undefined)
+  expect(findings).to.deep.equal([])
+})
+
+after(async () => {
+  await books.close()
+})
+
+async function posted(...drafts: Draft[]): Promise<string[]> {
+  return outcomes(await books.post(drafts, org))
+}
+
+interface AccountRow {
+  code: string
+  currency: string
+  debits: bigint
+  credits: bigint
+  version: bigint
+}
+
+async function accounts(): Promise<AccountRow[]> {
+  return await books.read<AccountRow>(
+    'select code, currency, debits, credits, version from accounts order by code, currency',
+    [],
+    org,
+  )
+}
+
+/** The journal as the owner left it: everything that a rollback or a refusal must not touch. */
+async function everything(): Promise<unknown> {
+  const tables = ['accounts', 'journal_entries', 'postings', 'balance_days', 'journal_heads']
+  return await Promise.all(
+    tables.map(async (table) => await books.read(`select * from ${table} order by 1, 2, 3`, [], org)),
+  )
+}
+
+describe('posting', () => {
+  it('keeps balance and version of each account, and of each posting', async () => {
+    expect(
+      await posted(
+        draftOf('a'),
+        draftOf('b', { lines: [debit(TRANSIT, 30n), credit(BANK, 30n)] }),
+        draftOf('c', { lines: [debit(BANK, 7n), credit(BANK, 2n), credit(FUND, 5n)] }),
+      ),
+    ).to.deep.equal(['posted 1', 'posted 2', 'posted 3'])
+    expect(await accounts()).to.deep.equal([
+      { code: TRANSIT, currency: 'INR', debits: 30n, credits: 0n, version: 1n },
+      { code: BANK, currency: 'INR', debits: 107n, credits: 32n, version: 4n },
+      { code: FUND, currency: 'INR', debits: 0n, credits: 105n, version: 2n },
+    ])
+    expect(
+      await books.read(
+        `select p.entry_no, p.line_no, p.direction, p.amount, p.balance_after, p.account_version
+           from postings p join accounts a using (org_id, account_id)
+          where a.code = $1 order by p.entry_no, p.line_no`,
+        [BANK],
+        org,
+      ),
+    ).to.deep.equal([
+      posting(1n, 1, 'debit', 100n, { balance: 100n, version: 1n }),
+      posting(2n, 2, 'credit', 30n, { balance: 70n, version: 2n }),
+      posting(3n, 1, 'debit', 7n, { balance: 77n, version: 3n }),
+      posting(3n, 2, 'credit', 2n, { balance: 75n, version: 4n }),
+    ])
+  })
+
+  it('numbers entries without a gap across batches, refusals and repetitions', async () => {
+    expect(await posted(draftOf('a'), draftOf('b'))).to.deep.equal(['posted 1', 'posted 2'])
+    expect(
+      await posted(draftOf('c', { lines: [] }), draftOf('a'), draftOf('d'), draftOf('e')),
+    ).to.deep.equal(['invalid_entry', 'existing 1', 'posted 3', 'posted 4'])
+    expect(await posted(draftOf('c'))).to.deep.equal(['posted 5'])
+  })
+
+  it('chains each entry to the one before it, from 32 zero bytes on', async () => {
+    await posted(draftOf('a', { metadata: { z: '1', a: '₹' } }), draftOf('b'))
+    await posted(draftOf('c'))
+    const entries = await books.db.read(
+      org,
+      async (trx) => await listEntries(trx, { after: 0n, limit: 10 }),
+    )
+    let hash = Buffer.alloc(32)
+    for (const entry of entries) {
+      const header = {
+        organisation: `test-${org}`,
+        entryNo: entry.entry_no,
+        postedAt: entry.posted_at,
+      }
+      const record = encodeEntry(header, draftOfEntry(entry))
+      hash = createHash('sha256').update(hash).update(record).digest()
+      expect(entry.hash.toString('hex')).to.equal(hash.toString('hex'))
+    }
+    expect(entries).to.have.length(3)
+    expect(await books.read('select entry_no, hash from journal_heads', [], org)).to.deep.equal([
+      { entry_no: 3n, hash },
+    ])
+  })
+
+  it('keeps two organisations’ numbers, accounts and chains apart', async () => {
+    await books.post([draftOf('a')], OTHER_ORG)
+    const [before] = await books.read<{ hash: Buffer }>('select hash from journal_heads', [], 2)
+    expect(await posted(draftOf('a'), draftOf('b'))).to.deep.equal(['posted 1', 'posted 2'])
+    expect(await books.read('select hash from journal_heads', [], OTHER_ORG)).to.deep.equal([before])
+    const [own] = await books.read<{ hash: Buffer }>(
+      'select hash from journal_entries where entry_no = 1',
+      [],
+      org,
+    )
+    expect(own?.hash.equals(before?.hash ?? Buffer.alloc(0))).to.equal(false)
+  })
+
+  it('balances an entry in each of its currencies, in accounts of that currency', async () => {
+    const lines = [
+      debit(BANK, 8350n, 'INR'),
+      credit(FUND, 8350n, 'INR'),
+      debit(BANK, 100n, 'USD'),
+      credit(FUND, 100n, 'USD'),
+    ]
+    expect(await posted(draftOf('a', { lines }))).to.deep.equal(['posted 1'])
+    expect(await accounts()).to.deep.equal([
+      { code: BANK, currency: 'INR', debits: 8350n, credits: 0n, version: 1n },
+      { code: BANK, currency: 'USD', debits: 100n, credits: 0n, version: 1n },
+      { code: FUND, currency: 'INR', debits: 0n, credits: 8350n, version: 1n },
+      { code: FUND, currency: 'USD', debits: 0n, credits: 100n, version: 1n },
+    ])
+  })
+
+  it('lets a backdated entry touch its own day only', async () => {
+    await posted(draftOf('a', { effectiveOn: '2026-05-04' }))
+    await posted(draftOf('b', { effectiveOn: '2026-05-06' }))
+    const others = `select * from balance_days where effective_on <> '2026-05-05' order by 2, 3`
+    const before = await books.read(others, [], org)
+    await posted(draftOf('c', { effectiveOn: '2026-05-05' }))
+    expect(before).to.have.length(4)
+    expect(await books.read(others, [], org)).to.deep.equal(before)
+    expect(
+      await books.read(
+        `select effective_on, debits, credits from balance_days
+          where effective_on = '2026-05-05' order by account_id`,
+        [],
+        org,
+      ),
+    ).to.deep.equal([
+      { effective_on: '2026-05-05', debits: 100n, credits: 0n },
+      { effective_on: '2026-05-05', debits: 0n, credits: 100n },
+    ])
+  })
+
+  it('takes a thousand drafts at once, and not one more', async () => {
+    const many = Array.from({ length: 1000 }, (_, index) => draftOf(`k${index}`))
+    expect(await posted(...many)).to.deep.equal(many.map((_, index) => `posted ${index + 1}`))
+    const problem = await rejectionOf(posted(...many, draftOf('more')))
+    expect(problem.code).to.equal('invalid_entry')
+    expect(await accounts()).to.deep.include({
+      code: BANK,
+      currency: 'INR',
+      debits: 100_000n,
+      credits: 0n,
+      version: 1000n,
+    })
+  })
+
+  it('leaves no trace where the caller’s transaction is rolled back', async () => {
+    await posted(draftOf('a'))
+    const before = await everything()
+    const undone = new Error('undone')
+    let seen: PostResult[] = []
+    await books.db
+      .transact(org, async (trx) => {
+        seen = await post(trx, [draftOf('b', { lines: [debit(TRANSIT, 1n), credit(FUND, 1n)] })])
+        throw undone
+      })
+      .catch((error: unknown) => expect(error).to.equal(undone))
+    expect(outcomes(seen)).to.deep.equal(['posted 2'])
+    expect(await everything()).to.deep.equal(before)
+    expect(await posted(draftOf('c'))).to.deep.equal(['posted 2'])
+  })
+
+  it('does nothing for no draft, and posts to no organisation in particular', async () => {
+    expect(await posted()).to.deep.equal([])
+    const nobody = books.db.transact('all', async (trx) => await post(trx, [draftOf('a')]))
+    expect(await nobody.catch(String)).to.include('needs the transaction of one organisation')
+  })
+
+  it('never goes back in time, whatever the clock says', async () => {
+    await posted(draftOf('a'))
+    await books.own(
+      `update journal_heads set posted_at = now() + interval '1 minute' where org_id = ${org}`,
+    )
+    await posted(draftOf('b'))
+    expect(
+      await books.read(
+        `select e.posted_at = h.posted_at as same
+           from journal_entries e join journal_heads h using (org_id, entry_no)`,
+        [],
+        org,
+      ),
+    ).to.deep.equal([{ same: true }])
+  })
+})
+
+function posting(
+  entry_no: bigint,
+  line_no: number,
+  direction: string,
+  amount: bigint,
+  after: { balance: bigint; version: bigint },
+): object {
+  const { balance: balance_after, version: account_version } = after
+  return { entry_no, line_no, direction, amount, balance_after, account_version }
+}
+
+describe('a repeated idempotency key', () => {
+  const conflicting: Record<string, Partial<Draft>> = {
+    amount: { lines: [debit(BANK, 101n), credit(FUND, 101n)] },
+    day: { effectiveOn: '2026-05-05' },
+    description: { description: 'other' },
+    metadata: { metadata: { more: '' } },
+    'order of lines': { lines: [credit(FUND, 100n), debit(BANK, 100n)] },
+  }
+
+  it('gives the entry of the first time in one batch', async () => {
+    expect(await posted(draftOf('a'), draftOf('b'), draftOf('a'))).to.deep.equal([
+      'posted 1',
+      'posted 2',
+      'existing 1',
+    ])
+  })
+
+  it('gives the entry of the first time in a later batch', async () => {
+    await posted(draftOf('x'), draftOf('a', { metadata: { one: '1', two: '2' } }))
+    expect(await posted(draftOf('a', { metadata: { two: '2', one: '1' } }))).to.deep.equal([
+      'existing 2',
+    ])
+    expect((await accounts()).map(({ version }) => version)).to.deep.equal([2n, 2n])
+  })
+
+  for (const [what, more] of Object.entries(conflicting)) {
+    it(`is a conflict with another ${what}, in one batch and later`, async () => {
+      expect(await posted(draftOf('a'), draftOf('a', more), draftOf('b'))).to.deep.equal([
+        'posted 1',
+        'idempotency_conflict',
+        'posted 2',
+      ])
+      expect(await posted(draftOf('a', more))).to.deep.equal(['idempotency_conflict'])
+    })
+  }
+
+  it('is free again where its first draft was refused', async () => {
+    expect(await posted(draftOf('a', { lines: [] }), draftOf('a'))).to.deep.equal([
+      'invalid_entry',
+      'posted 1',
+    ])
+  })
+
+  it('says that no money moved', async () => {
+    await posted(draftOf('a'))
+    const [result] = await books.post([draftOf('a', { description: 'other' })], org)
+    expect(result?.status === 'refused' ? result.problem.extras.moved : '').to.equal('no')
+  })
+})
+
+describe('a refused draft', () => {
+  /** Between two sound drafts it is refused, and both of them go through. */
+  async function refusedAlone(more: Partial<Draft>): Promise<string | undefined> {
+    const [before, alone, behind] = await posted(
+      draftOf('first'),
+      draftOf('refused', more),
+      draftOf('last'),
+    )
+    expect([before, behind]).to.deep.equal(['posted 1', 'posted 2'])
+    const [bank] = await books.read<{ debits: bigint }>(
+      'select debits from accounts where code = $1',
+      [BANK],
+      org,
+    )
+    expect(bank?.debits).to.equal(200n)
+    return alone
+  }
+
+  const cases: [title: string, code: string, more: Partial<Draft>][] = [
+    ['to no account', 'unknown_account', { lines: [debit('assets:gold', 1n), credit(FUND, 1n)] }],
+    ['that is unbalanced', 'unbalanced_entry', { lines: [debit(BANK, 2n), credit(FUND, 1n)] }],
+    ['with a day that is none', 'invalid_entry', { effectiveOn: '2026-02-30' }],
+    ['with a day before the first', 'invalid_entry', { effectiveOn: '0000-01-01' }],
+    ['with text that Postgres refuses', 'invalid_entry', { description: 'a\0b' }],
+    ['with half a character', 'invalid_entry', { metadata: { name: '\ud800' } }],
+    [
+      'in no currency',
+      'invalid_entry',
+      { lines: [debit(BANK, 1n, 'rupees'), credit(FUND, 1n, 'rupees')] },
+    ],
+    [
+      'that would take an account beyond what Postgres can count',
+      'invalid_entry',
+      { lines: [debit(BANK, MAX_MINOR), credit(FUND, MAX_MINOR)] },
+    ],
+  ]
+  for (const [title, code, more] of cases) {
+    it(`${title} harms no other`, async () => {
+      expect(await refusedAlone(more)).to.equal(code)
+    })
+  }
+
+  it('to a closed account harms no other', async () => {
+    await posted(draftOf('opening', { lines: [debit(TRANSIT, 1n), credit(FUND, 1n)] }))
+    await books.own(`update accounts set open = false where org_id = ${org} and code = '${TRANSIT}'`)
+    expect(
+      await posted(
+        draftOf('a'),
+        draftOf('b', { lines: [debit(TRANSIT, 1n), credit(FUND, 1n)] }),
+        draftOf('c'),
+      ),
+    ).to.deep.equal(['posted 2', 'account_closed', 'posted 3'])
+  })
+
+  it('that reverses what was reversed before harms no other', async () => {
+    expect(
+      await posted(draftOf('a'), draftOf('b', { reverses: 1n }), draftOf('c')),
+    ).to.deep.equal(['posted 1', 'posted 2', 'posted 3'])
+    expect(await posted(draftOf('d', { reverses: 1n }), draftOf('e'))).to.deep.equal([
+      'invalid_entry',
+      'posted 4',
+    ])
+  })
+
+  it('that reverses an entry which is not there harms no other', async () => {
+    expect(await posted(draftOf('a'), draftOf('b', { reverses: 77n }))).to.deep.equal([
+      'posted 1',
+      'invalid_entry',
+    ])
+  })
+})
+
+describe('a floor', () => {
+  const give = (amount: bigint, key: string): Draft =>
+    draftOf(key, { lines: [debit(FUND, amount), credit(BANK, amount)] })
+  const floorAt = async (floor: bigint): Promise<void> =>
+    await books.own(`update accounts set floor = ${floor} where org_id = ${org} and code = '${BANK}'`)
+
+  it('refuses what would go below it, after the drafts before it in the batch', async () => {
+    await posted(draftOf('a'))
+    await floorAt(0n)
+    expect(
+      await posted(give(60n, 'b'), give(60n, 'c'), give(40n, 'd'), give(1n, 'e'), draftOf('f')),
+    ).to.deep.equal(['posted 2', 'balance_below_floor', 'posted 3', 'balance_below_floor', 'posted 4'])
+  })
+
+  it('below zero is a credit line', async () => {
+    await posted(draftOf('a'))
+    await floorAt(-50n)
+    expect(await posted(give(151n, 'b'), give(150n, 'c'), give(1n, 'd'))).to.deep.equal([
+      'balance_below_floor',
+      'posted 2',
+      'balance_below_floor',
+    ])
+  })
+
+  it('looks at an entry as a whole, not at the order of its lines', async () => {
+    await posted(draftOf('a'))
+    await floorAt(0n)
+    const lines = [credit(BANK, 500n), debit(BANK, 450n), debit(FUND, 50n)]
+    expect(await posted(draftOf('b', { lines }))).to.deep.equal(['posted 2'])
+  })
+
+  it('is not touched by another organisation’s account of the same code', async () => {
+    await posted(draftOf('a'))
+    await floorAt(0n)
+    expect(outcomes(await books.post([give(1000n, 'floor')], ORG))).to.deep.equal(['posted 1'])
+  })
+})

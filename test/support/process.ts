@@ -1,0 +1,74 @@
+/** Processes that a test starts, watches and ends; none outlives the test. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { until } from './until.ts'
+
+export interface TestProcess {
+  child: ChildProcess
+  /** All that it wrote so far. */
+  output(): string
+  /** Waits until it wrote that. */
+  says(text: string, timeoutMs?: number): Promise<void>
+  /** Waits for its end; gives the exit code, or the signal that ended it. */
+  ended(): Promise<number | NodeJS.Signals | null>
+  /** Sends the signal and waits for the end; gives the exit code, or the signal that ended it. */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Starts a script of the project with exactly this environment (and PATH). */
+export function startScript(
+  script: string,
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): TestProcess {
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+  }
+  return {
+    child,
+    output: () => output,
+    async says(text, timeoutMs = 30_000) {
+      await until(() => {
+        if (child.exitCode !== null && !output.includes(text)) {
+          throw new Error(`${script} ended with ${child.exitCode} and said: ${output}`)
+        }
+        return output.includes(text)
+      }, timeoutMs)
+    },
+    async ended() {
+      if (child.exitCode === null && child.signalCode === null) {
+        await once(child, 'exit')
+      }
+      return child.exitCode ?? child.signalCode
+    },
+    async end(signal) {
+      if (child.exitCode === null && child.signalCode === null) {
+        const exited = once(child, 'exit')
+        child.kill(signal)
+        await exited
+      }
+      return child.exitCode ?? child.signalCode
+    },
+  }
+}
+
+/** True while a process of that id is there. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
