@@ -14,6 +14,11 @@ export interface Failure {
 const BACKOFF: Backoff = { firstMs: 2000, mostMs: 7_200_000, attemptsMax: 24 }
 const REASON_LENGTH_MAX = 1000
 
+/** Postgres has no NUL in text; a reason that quotes one must not break the noting of it. */
+function storable(reason: string): string {
+  return reason.replaceAll('\0', '').slice(0, REASON_LENGTH_MAX)
+}
+
 /** Notes one more failed attempt of each event; a stale confirmation is dropped, to be asked anew. */
 export async function noteFailures(trx: Trx, failures: readonly Failure[]): Promise<void> {
   if (failures.length === 0) {
@@ -22,7 +27,7 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
   const rows = failures.map(({ event, reason, final }) => {
     const attempt = event.attempts + 1
     const delay = final ? null : delayAfter(BACKOFF, attempt)
-    return { event, attempt, delay, reason: reason.slice(0, REASON_LENGTH_MAX) }
+    return { event, attempt, delay, reason: storable(reason) }
   })
   await trx.query(
     `update inbox_events e
