@@ -74,12 +74,18 @@ function redisBackend(url: string, prefix: string, log: Log): QueueBackend {
     bell(name) {
       // Whoever rings must not wait for a Redis that is away.
       const redis = openRedis(url, log, { enableOfflineQueue: false, maxRetriesPerRequest: 1 })
-      const queue = new Queue(name, { connection: redis, prefix, skipWaitingForReady: true })
-      const bell = bellOf(queue, name, log)
+      let bell: ReturnType<typeof bellOf> | undefined
       return {
-        ring: bell.ring,
+        async ring() {
+          if (redis.status !== 'ready') {
+            await once(redis, 'ready', { signal: AbortSignal.timeout(RING_MS_MAX) })
+          }
+          // BullMQ asks Redis for its version as soon as a queue is made, and only then.
+          bell ??= bellOf(new Queue(name, { connection: redis, prefix }), name, log)
+          await bell.ring()
+        },
         async close() {
-          await inReach(redis, bell.close)
+          await inReach(redis, async () => await bell?.close())
           redis.disconnect()
         },
       }

@@ -73,8 +73,12 @@ describe('the hash chain', () => {
 
   it('hashes the previous hash and then the record', () => {
     const first = nextHash(GENESIS, Buffer.from('one'))
-    expect(first.toString('hex')).to.equal('4e233ba6ac7032d3894ecea5974fd96176e564b024af45747eb46357af8d2401')
-    expect(nextHash(first, Buffer.from('two')).toString('hex')).to.equal('b9f0cc527d38ea48d83c4c438121181ab01d99e83415306be2ac88792c40a8f3')
+    expect(first.toString('hex')).to.equal(
+      '4e233ba6ac7032d3894ecea5974fd96176e564b024af45747eb46357af8d2401',
+    )
+    expect(nextHash(first, Buffer.from('two')).toString('hex')).to.equal(
+      'b9f0cc527d38ea48d83c4c438121181ab01d99e83415306be2ac88792c40a8f3',
+    )
   })
 
   it('gives another hash for another predecessor and for another order', () => {

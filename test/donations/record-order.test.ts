@@ -142,6 +142,23 @@ describe('the facts of one payment', () => {
     )
   })
 
+  for (const overtaken of [false, true]) {
+    const how = overtaken ? 'after the capture' : 'before it'
+    it(`show what was captured where more was authorised, told ${how}`, async () => {
+      await newOrganisation('order_1')
+      const told = { payment: 'pay_1', order: 'order_1' }
+      const facts = [
+        authorized({ ...told, amount: 50_000n, at: minutes(1) }),
+        captured({ ...told, amount: 40_000n, at: minutes(2) }),
+      ]
+      for (const fact of overtaken ? facts.toReversed() : facts) {
+        await record(books, [fact], org)
+      }
+      // The receipt says what stands with the payment, so it must be what the entry says.
+      expect(await verifyDonations(books.db, org)).to.deep.equal([])
+    })
+  }
+
   it('post once when many workers bring the same ones at the same time', async () => {
     await newOrganisation('order_1')
     const facts = life('pay_1', 'order_1')

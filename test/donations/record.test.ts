@@ -167,7 +167,11 @@ describe('facts', () => {
 
   it('of another merchant account are facts of another payment', async () => {
     const fact = captured({ payment: 'pay_1' })
-    const other = { ...fact, account: 'acc_other', key: fact.key.replace(fact.account, 'acc_other') }
+    const other = {
+      ...fact,
+      account: 'acc_other',
+      key: fact.key.replace(fact.account, 'acc_other'),
+    }
     expect(await tell(fact, other)).to.deep.equal([null, null])
     expect(await payments()).to.have.length(2)
   })
@@ -265,10 +269,12 @@ describe('facts', () => {
           authorized({ payment: 'pay_3' }),
         ),
       ).to.deep.equal([null, 'account_closed', null])
-      expect((await payments()).map((row) => `${String(row['id'])} ${String(row['state'])}`)).to.deep
-        .equal(['pay_0 captured', 'pay_1 captured', 'pay_3 authorized'])
-      expect(await books.read(`select * from facts where fact_key like '%pay_2%'`, [], org)).to.have
-        .length(0)
+      expect(
+        (await payments()).map((row) => `${String(row['id'])} ${String(row['state'])}`),
+      ).to.deep.equal(['pay_0 captured', 'pay_1 captured', 'pay_3 authorized'])
+      expect(
+        await books.read(`select * from facts where fact_key like '%pay_2%'`, [], org),
+      ).to.have.length(0)
     })
 
     it('record it when it is told again after the cause is gone', async () => {
@@ -285,7 +291,6 @@ describe('facts', () => {
     })
 
     it('leave the donation open for the next payment', async () => {
-      await books.own(`update accounts set open = false where org_id = ${org}`)
       await openFor(books, { order: 'order_1', orgId: org })
       // Both accounts in rupees come to be with the first donation, so they are closed after it.
       await tell(captured({ payment: 'pay_1', order: 'order_1' }))

@@ -3,18 +3,17 @@ import nock from 'nock'
 import { donationRequest, razorpayEvent } from '../support/bodies.ts'
 import { GATEWAYS_URL, type JsonObject, type TestService } from '../support/service.ts'
 
-/** Lets Razorpay open every order that is asked for, each with an id of its own. */
-export function razorpayOpensOrders(): void {
+let opened = 0
+
+/** Lets Razorpay open the next order, with an id of its own; gives the id. */
+export function razorpayOpens(amount: number): string {
+  opened += 1
+  const id = `order_TESTlist${opened}`
   nock.enableNetConnect('127.0.0.1')
-  let opened = 0
   nock(GATEWAYS_URL)
-    .persist()
-    .post('/v1/orders')
-    .reply(200, (_uri: string, asked: nock.Body) => {
-      opened += 1
-      const { amount } = asked as { amount: number }
-      return { id: `order_TESTlist${opened}`, entity: 'order', amount, currency: 'INR' }
-    })
+    .post('/v1/orders', (asked: { amount: number }) => asked.amount === amount)
+    .reply(200, { id, entity: 'order', amount, currency: 'INR' })
+  return id
 }
 
 /** The rows of a list answer. */
@@ -29,10 +28,10 @@ export function noonOf(day: string): number {
 
 /** Opens a donation and lets it be paid on that day; gives the donation's id. */
 export async function donate(service: TestService, amount: number, day: string): Promise<string> {
-  const opened = await service.call('POST', '/v1/donations', {
+  const orderId = razorpayOpens(amount)
+  const donation = await service.call('POST', '/v1/donations', {
     body: donationRequest({ amount }),
   })
-  const orderId = String(opened.json['order_ref'])
   await service.deliver(
     'razorpay',
     razorpayEvent('payment.captured', {
@@ -42,7 +41,7 @@ export async function donate(service: TestService, amount: number, day: string):
       createdAt: noonOf(day),
     }),
   )
-  return String(opened.json['id'])
+  return String(donation.json['id'])
 }
 
 /** Lets money come in that belongs to no donation. */

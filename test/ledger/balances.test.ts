@@ -128,7 +128,11 @@ describe('balances as of a day', () => {
               after:
                 last === undefined
                   ? null
-                  : { effectiveOn: last.effective_on, entryNo: last.entry_no, lineNo: last.line_no },
+                  : {
+                      effectiveOn: last.effective_on,
+                      entryNo: last.entry_no,
+                      lineNo: last.line_no,
+                    },
             })
             if (next.lines.length === 0) {
               break

@@ -65,7 +65,9 @@ describe('the canonical bytes of an entry', () => {
   it('are the written-out ones for a draft', () => {
     const encoded = encodeDraft(DONATION)
     expect(encoded.toString()).to.equal(`bahi/draft/1\n${DONATION_FIELDS.join('\n')}\n`)
-    expect(hex(encoded)).to.equal('9a95379b929db33ea11fc3db37fe7440c5821596dae69d03bddbe52a617e0d4d')
+    expect(hex(encoded)).to.equal(
+      '9a95379b929db33ea11fc3db37fe7440c5821596dae69d03bddbe52a617e0d4d',
+    )
   })
 
   it('are the written-out ones for a posted entry, beyond 2^53 as well', () => {
@@ -78,7 +80,9 @@ describe('the canonical bytes of an entry', () => {
     expect(encoded.toString()).to.equal(
       `bahi/entry/1\n${[...header, ...DONATION_FIELDS].join('\n')}\n`,
     )
-    expect(hex(encoded)).to.equal('6cbae6aab0490ebf105dc5efa0805d99830110478c24c85c410789e41abb0c98')
+    expect(hex(encoded)).to.equal(
+      '6cbae6aab0490ebf105dc5efa0805d99830110478c24c85c410789e41abb0c98',
+    )
   })
 
   it('are the written-out ones for the smallest reversal', () => {
@@ -89,7 +93,8 @@ describe('the canonical bytes of an entry', () => {
       metadata: {},
       lines: [debit('assets:bank:main', 1n), credit('equity:general-fund', MAX_MINOR, 'USD')],
     })
-    expect(encoded.toString('hex')).to.equal([
+    expect(encoded.toString('hex')).to.equal(
+      [
         '626168692f64726166742f310a6b696e643d31373a646f6e6174696f6e5f63617074757265640a65',
         '66666563746976655f6f6e3d31303a323032362d31312d31380a6964656d706f74656e63795f6b65',
         '793d32383a727a703a6163635f313a7061793a7061795f313a63617074757265640a646573637269',
@@ -100,7 +105,8 @@ describe('the canonical bytes of an entry', () => {
         '6163636f756e743d31393a6571756974793a67656e6572616c2d66756e640a646972656374696f6e',
         '3d363a6372656469740a616d6f756e743d31393a393232333337323033363835343737353830370a',
         '63757272656e63793d333a5553440a',
-      ].join(''))
+      ].join(''),
+    )
   })
 
   it('do not depend on the order in which metadata was written', () => {
@@ -203,7 +209,10 @@ const anyLine: fc.Arbitrary<DraftLine> = fc
     amount: fc.bigInt({ min: 1n, max: MAX_MINOR }),
     currency: hostileText,
   })
-  .map((line) => ({ ...debit(line.account, line.amount, line.currency), direction: line.direction }))
+  .map((line) => ({
+    ...debit(line.account, line.amount, line.currency),
+    direction: line.direction,
+  }))
 
 const anyDraft: fc.Arbitrary<Draft> = fc.record({
   kind: fc.constantFrom('donation_captured', 'unidentified_captured'),

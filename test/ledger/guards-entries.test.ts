@@ -24,14 +24,18 @@ import {
   type Row,
   type TypedLine,
 } from './typed.ts'
-
-/** Account ids in the order in which the set-up opens them. */
-const BANK_INR = 1
-const FUND_INR = 2
-const BANK_USD = 3
-const FUND_USD = 4
-const CLOSED = 5
-const FLOORED = 6
+import {
+  BANK_INR,
+  BANK_USD,
+  CLOSED,
+  FLOORED,
+  FUND_INR,
+  FUND_USD,
+  linesFor,
+  SOUND,
+  soundPostings,
+  type Move,
+} from './typed-entries.ts'
 
 const FOLLOW = /^23000 bahi: entries .* do not follow/
 const INCOMPLETE = /^23000 bahi: entry \d+ is not balanced or not complete/
@@ -68,49 +72,6 @@ describe('an entry typed as raw SQL', () => {
     const { findings, entries } = await verifyLedger(books.db, ORG, () => undefined)
     expect({ findings, entries }).to.deep.equal({ findings: [], entries: 5n })
   })
-
-  /** Balance and version of each account of the set-up. */
-  const STANDING: Readonly<Record<number, [balance: number, version: number, normal: string]>> = {
-    [BANK_INR]: [1100, 2, 'debit'],
-    [FUND_INR]: [1440, 4, 'credit'],
-    [BANK_USD]: [500, 1, 'debit'],
-    [FUND_USD]: [500, 1, 'credit'],
-    [CLOSED]: [40, 1, 'debit'],
-    [FLOORED]: [300, 1, 'debit'],
-  }
-
-  type Move = [accountId: number, direction: 'debit' | 'credit', amount: number]
-
-  /** Right lines for these moves, entry by entry from number 6 on. */
-  function linesFor(...entries: Move[][]): TypedLine[] {
-    const standing = new Map(Object.entries(STANDING).map(([id, one]) => [Number(id), [...one]]))
-    return entries.flatMap((moves, index) =>
-      moves.map(([accountId, direction, amount], place) => {
-        const [balance = 0, version = 0, normal = ''] = standing.get(accountId) ?? []
-        const after = Number(balance) + (direction === normal ? amount : -amount)
-        standing.set(accountId, [after, Number(version) + 1, normal])
-        return {
-          entryNo: 6 + index,
-          lineNo: place + 1,
-          accountId,
-          direction,
-          amount,
-          balance: after,
-          version: Number(version) + 1,
-        }
-      }),
-    )
-  }
-
-  const SOUND: Move[] = [
-    [BANK_INR, 'debit', 10],
-    [FUND_INR, 'credit', 10],
-  ]
-
-  /** Rows of the sound entry; `changes` go over the line of that place. */
-  function soundPostings(changes: Readonly<Record<number, Row>> = {}): Row[] {
-    return linesFor(SOUND).map((line, place) => postingRow(line, changes[place] ?? {}))
-  }
 
   async function expectRefused(why: RegExp, ...statements: string[]): Promise<void> {
     expect(await refusalOf(role, statements), statements.join('; ')).to.match(why)
@@ -188,10 +149,7 @@ describe('an entry typed as raw SQL', () => {
 
     it('with line numbers that are zero or negative', async () => {
       for (const line_no of ['0', '-1']) {
-        await expectRefused(
-          /^23514 /,
-          insertBoth([entryRow(6)], soundPostings({ 0: { line_no } })),
-        )
+        await expectRefused(/^23514 /, insertBoth([entryRow(6)], soundPostings({ 0: { line_no } })))
       }
     })
 
@@ -210,10 +168,7 @@ describe('an entry typed as raw SQL', () => {
     })
 
     it('as postings for one of its entries only', async () => {
-      await expectRefused(
-        NO_POSTINGS,
-        insertBoth([entryRow(6), entryRow(7)], soundPostings()),
-      )
+      await expectRefused(NO_POSTINGS, insertBoth([entryRow(6), entryRow(7)], soundPostings()))
     })
 
     it('as postings that a nested statement slips in while the entry is written', async () => {
@@ -372,7 +327,10 @@ describe('an entry typed as raw SQL', () => {
       }))
       await expectRefused(
         ANY,
-        insertBoth([entryRow(6), entryRow(7)], lines.map((one) => postingRow(one))),
+        insertBoth(
+          [entryRow(6), entryRow(7)],
+          lines.map((one) => postingRow(one)),
+        ),
       )
     })
   })
@@ -385,7 +343,10 @@ describe('an entry typed as raw SQL', () => {
       ])
       await expectRefused(
         BROKEN_ACCOUNT,
-        insertBoth([entryRow(6)], lines.map((one) => postingRow(one))),
+        insertBoth(
+          [entryRow(6)],
+          lines.map((one) => postingRow(one)),
+        ),
       )
     })
 
@@ -396,7 +357,10 @@ describe('an entry typed as raw SQL', () => {
       ])
       await expectRefused(
         /^23514 .*accounts/,
-        insertBoth([entryRow(6)], lines.map((one) => postingRow(one))),
+        insertBoth(
+          [entryRow(6)],
+          lines.map((one) => postingRow(one)),
+        ),
       )
     })
 
@@ -439,7 +403,11 @@ describe('an entry typed as raw SQL', () => {
     })
 
     it('where no organisation is named, or all of them', async () => {
-      for (const setting of [`reset bahi.org_id`, `set bahi.org_id = 'all'`, `set bahi.org_id = ''`]) {
+      for (const setting of [
+        `reset bahi.org_id`,
+        `set bahi.org_id = 'all'`,
+        `set bahi.org_id = ''`,
+      ]) {
         const nobody = await typingClient(books, null)
         const statements = [setting, insertBoth([entryRow(6)], soundPostings())]
         expect(await refusalOf(nobody, statements), setting).to.match(RLS)

@@ -57,9 +57,7 @@ const anyDraft: fc.Arbitrary<Draft> = fc
 /** Batches of drafts, some of them sent again as they were. */
 const batches = fc
   .array(fc.array(anyDraft, { minLength: 1, maxLength: 10 }), { minLength: 1, maxLength: 5 })
-  .chain((some) =>
-    fc.shuffledSubarray(some.flat()).map((again) => [...some, again.slice(0, 10)]),
-  )
+  .chain((some) => fc.shuffledSubarray(some.flat()).map((again) => [...some, again.slice(0, 10)]))
 
 describe('the ledger beside a naive one', () => {
   let books: Books

@@ -135,15 +135,15 @@ describe('posting by many at once', () => {
   })
 
   it('can be verified in the meantime without a false alarm', async () => {
-    let posting = true
+    const posting = new AbortController()
     const posts = (async () => {
       for (let index = 0; index < 40; index += 1) {
         await books.post([draftOf(`k${index}`)], org)
       }
-      posting = false
+      posting.abort()
     })()
     const findings: string[] = []
-    while (posting) {
+    while (!posting.signal.aborted) {
       const report = await verifyLedger(books.db, org, () => undefined)
       findings.push(...report.findings.map(({ detail }) => detail))
     }

@@ -68,7 +68,9 @@ async function accounts(): Promise<AccountRow[]> {
 async function everything(): Promise<unknown> {
   const tables = ['accounts', 'journal_entries', 'postings', 'balance_days', 'journal_heads']
   return await Promise.all(
-    tables.map(async (table) => await books.read(`select * from ${table} order by 1, 2, 3`, [], org)),
+    tables.map(
+      async (table) => await books.read(`select * from ${table} order by 1, 2, 3`, [], org),
+    ),
   )
 }
 
@@ -138,7 +140,9 @@ describe('posting', () => {
     await books.post([draftOf('a')], OTHER_ORG)
     const [before] = await books.read<{ hash: Buffer }>('select hash from journal_heads', [], 2)
     expect(await posted(draftOf('a'), draftOf('b'))).to.deep.equal(['posted 1', 'posted 2'])
-    expect(await books.read('select hash from journal_heads', [], OTHER_ORG)).to.deep.equal([before])
+    expect(await books.read('select hash from journal_heads', [], OTHER_ORG)).to.deep.equal([
+      before,
+    ])
     const [own] = await books.read<{ hash: Buffer }>(
       'select hash from journal_entries where entry_no = 1',
       [],
@@ -342,7 +346,9 @@ describe('a refused draft', () => {
 
   it('to a closed account harms no other', async () => {
     await posted(draftOf('opening', { lines: [debit(TRANSIT, 1n), credit(FUND, 1n)] }))
-    await books.own(`update accounts set open = false where org_id = ${org} and code = '${TRANSIT}'`)
+    await books.own(
+      `update accounts set open = false where org_id = ${org} and code = '${TRANSIT}'`,
+    )
     expect(
       await posted(
         draftOf('a'),
@@ -353,9 +359,11 @@ describe('a refused draft', () => {
   })
 
   it('that reverses what was reversed before harms no other', async () => {
-    expect(
-      await posted(draftOf('a'), draftOf('b', { reverses: 1n }), draftOf('c')),
-    ).to.deep.equal(['posted 1', 'posted 2', 'posted 3'])
+    expect(await posted(draftOf('a'), draftOf('b', { reverses: 1n }), draftOf('c'))).to.deep.equal([
+      'posted 1',
+      'posted 2',
+      'posted 3',
+    ])
     expect(await posted(draftOf('d', { reverses: 1n }), draftOf('e'))).to.deep.equal([
       'invalid_entry',
       'posted 4',
@@ -374,14 +382,22 @@ describe('a floor', () => {
   const give = (amount: bigint, key: string): Draft =>
     draftOf(key, { lines: [debit(FUND, amount), credit(BANK, amount)] })
   const floorAt = async (floor: bigint): Promise<void> =>
-    await books.own(`update accounts set floor = ${floor} where org_id = ${org} and code = '${BANK}'`)
+    await books.own(
+      `update accounts set floor = ${floor} where org_id = ${org} and code = '${BANK}'`,
+    )
 
   it('refuses what would go below it, after the drafts before it in the batch', async () => {
     await posted(draftOf('a'))
     await floorAt(0n)
     expect(
       await posted(give(60n, 'b'), give(60n, 'c'), give(40n, 'd'), give(1n, 'e'), draftOf('f')),
-    ).to.deep.equal(['posted 2', 'balance_below_floor', 'posted 3', 'balance_below_floor', 'posted 4'])
+    ).to.deep.equal([
+      'posted 2',
+      'balance_below_floor',
+      'posted 3',
+      'balance_below_floor',
+      'posted 4',
+    ])
   })
 
   it('below zero is a credit line', async () => {

@@ -272,7 +272,9 @@ describe('the verification of the books', () => {
           and o.entry_no = 5 - e.entry_no`,
     )
     expect(findings).to.deep.equal(
-      [2, 3, 4].map((no) => `chain: entry ${no}: its content or its predecessor is not what was hashed`),
+      [2, 3, 4].map(
+        (no) => `chain: entry ${no}: its content or its predecessor is not what was hashed`,
+      ),
     )
   })
 
@@ -322,9 +324,7 @@ describe('the verification of the books', () => {
       Array.from({ length: 60 }, (_, index) => draftOf(`more${index}`)),
       org,
     )
-    const findings = await found(
-      `update journal_entries set description = 'x' where org_id = $org`,
-    )
+    const findings = await found(`update journal_entries set description = 'x' where org_id = $org`)
     expect(findings.length).to.be.within(FINDINGS_MAX, 4 * FINDINGS_MAX)
     org += 1
     await books.addOrganisation(org)
