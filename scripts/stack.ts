@@ -6,7 +6,7 @@ import type { Server } from 'node:http'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { migrate } from '../db/migrate.ts'
-import { readConfig, type Config } from '../src/base/config.ts'
+import { ConfigError, readConfig, type Config } from '../src/base/config.ts'
 import {
   freePort,
   startEmbeddedPostgres,
@@ -59,7 +59,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         env['AWS_REGION'] ??= 'ap-south-1'
       }
       if (env['AWS_REGION'] === undefined && env['SES_ENDPOINT'] === undefined) {
-        const mailbox = await startMailbox()
+        const mailbox = await startMailbox(env['HOST'], env['MAILBOX_PORT'])
         running.push(mailbox)
         mailboxUrl = mailbox.url
         env['SES_ENDPOINT'] = mailbox.url
@@ -160,9 +160,16 @@ export async function asOwner<T>(url: string, work: (client: pg.Client) => Promi
   }
 }
 
-async function startMailbox(): Promise<{ url: string; stop(): Promise<void> }> {
-  const port = await freePort()
-  const server: Server = await mailboxServer({ host: '127.0.0.1', port })
+/** On MAILBOX_PORT where it is set, else on a free one. */
+async function startMailbox(
+  host = '127.0.0.1',
+  wanted?: string,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const port = wanted === undefined ? await freePort() : Number(wanted)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new ConfigError(['MAILBOX_PORT must be from 1 to 65535'])
+  }
+  const server: Server = await mailboxServer({ host, port })
   return {
     url: `http://127.0.0.1:${port}`,
     async stop() {

@@ -120,7 +120,7 @@ describe('the size of things', () => {
   }
   const tooWide = ({ path, text }: Source): string[] =>
     text.split('\n').flatMap((line, index) => {
-      const columns = [...line].length
+      const columns = Array.from(line).length
       return columns > COLUMNS_MAX ? [`${path}:${index + 1} has ${columns} columns`] : []
     })
   const tooDeep = ({ path, code }: Source): string[] =>

@@ -58,6 +58,18 @@ describe('sealed data', () => {
     }
   })
 
+  it('does not open with a shortened proof, not even where nothing is in it', () => {
+    const empty = seal(keyring, '', 'x')
+    expect(unseal(keyring, empty, 'x')).to.have.length(0)
+    for (const cut of [1, 4, 8, 12]) {
+      const short = empty.subarray(0, -cut)
+      expect(
+        messageOfThrown(() => unseal(keyring, short, 'x')),
+        `cut ${cut}`,
+      ).to.not.equal('')
+    }
+  })
+
   it('survives a rotation: the first key seals, every key opens', () => {
     const old = seal(keyring, 'before', 'x')
     const rotated = readKeyring(`k2:${OTHER}, k1:${KEY}`)

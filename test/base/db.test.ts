@@ -83,7 +83,7 @@ describe('the database', () => {
         })
       const seen = await Promise.all([add('skew a'), add('skew b')])
       expect(runs).to.be.greaterThan(2)
-      expect(seen.sort()).to.deep.equal([0, 1])
+      expect(seen).to.have.members([0, 1])
       expect(await subjects(1)).to.include.members(['skew a', 'skew b'])
     })
 
@@ -293,7 +293,7 @@ describe('the database', () => {
         return rowCount ?? 0
       })
 
-    it('lets one writer of an organisation in at a time, and others’ writers beside it', async () => {
+    it('lets one writer of an organisation in at a time, others’ beside it', async () => {
       const done: string[] = []
       const hold = gate()
       const inside = gate()

@@ -1,4 +1,4 @@
-/** The embedded Postgres: it keeps its data, is used by one service at a time, and outlives nobody. */
+/** The embedded Postgres: keeps its data, serves one service at a time, outlives nobody. */
 import { expect } from 'chai'
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -92,7 +92,7 @@ describe('the embedded Postgres', () => {
     await first.stop()
   })
 
-  it('ends when the process that started it is killed, and starts again in the folder', async () => {
+  it('ends when the process that started it is killed, and starts again', async () => {
     const { child, pid, port } = await startInChild(directory)
     expect(await isAlive(pid)).to.equal(true)
     child.kill('SIGKILL')

@@ -1,4 +1,4 @@
-/** Tests of opening a donation: an order where the gateway gives one, and no money where it fails. */
+/** Tests of opening a donation: an order where the gateway gives one, no money where it fails. */
 import { expect } from 'chai'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -194,7 +194,7 @@ describe('opening a donation', () => {
     expect(await donations()).to.deep.equal([])
   })
 
-  it('takes a foreign citizen’s gift where the organisation has its FCRA registration', async () => {
+  it('takes a foreign citizen’s gift where there is an FCRA registration', async () => {
     await books.own(
       `update organisations set fcra_registration = '231650000' where org_id = ${org}`,
     )

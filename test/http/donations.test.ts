@@ -182,7 +182,7 @@ describe('opening a donation', () => {
     }
   })
 
-  it('keeps names as they are, in any script and with emoji, but without outer blanks', async () => {
+  it('keeps names in any script and with emoji as they are, without outer blanks', async () => {
     for (const name of ['आशा कुलकर्णी', 'ஆஷா ராவ்', 'Ásha O’Neill-Rao', 'Asha 🙏🏽', 'A']) {
       const opened = await open(payu(donor({ name: `  ${name} ` })))
       expect(opened.status, name).to.equal(201)
@@ -247,7 +247,7 @@ describe('opening a donation', () => {
     expect(await count()).to.equal(before)
   })
 
-  it('is refused for a foreign citizen where the organisation has no FCRA registration', async () => {
+  it('is refused for a foreign citizen where there is no FCRA registration', async () => {
     const answer = await open(payu(donor({ citizenship: 'foreign' })))
     expect(answer.status).to.equal(422)
     expect(answer.json).to.include({ code: 'foreign_contribution', moved: 'no' })

@@ -1,9 +1,9 @@
-/** Lists: every row once however the pages are cut, filters that filter, ids that name one thing. */
+/** Lists: every row once however pages are cut, filters that filter, ids that name one thing. */
 import { expect } from 'chai'
 import nock from 'nock'
 import { razorpayEvent } from '../support/bodies.ts'
 import { startTestService, type JsonObject, type TestService } from '../support/service.ts'
-import { allPages, donate, payUnasked, rowsOf } from './seeded.ts'
+import { allPages, donate, payUnasked, rowsOf, textIn } from './seeded.ts'
 
 const LISTS = [
   'payments',
@@ -115,7 +115,7 @@ describe('a list', () => {
   it('of receipts is narrowed by donation, number and the state of its email', async () => {
     const [own] = await filtered(`receipts?donation=${donations[0]}`)
     expect(own).to.include({ amount: 100_000, donated_on: '2026-04-01' })
-    const number = encodeURIComponent(String(own?.['number']))
+    const number = encodeURIComponent(textIn(own, 'number'))
     expect(await filtered(`receipts?number=${number}`)).to.deep.equal([own])
     expect(await filtered('receipts?email_state=sent')).to.have.length(4)
     expect(await filtered('receipts?email_state=dead')).to.deep.equal([])
@@ -133,7 +133,7 @@ describe('a list', () => {
   it('names rows that can be asked for one by one', async () => {
     for (const list of ['payments', 'journal-entries', 'receipts']) {
       for (const row of await filtered(list)) {
-        const { status, json } = await service.call('GET', `/v1/${list}/${String(row['id'])}`)
+        const { status, json } = await service.call('GET', `/v1/${list}/${textIn(row, 'id')}`)
         expect(status).to.equal(200)
         expect(json).to.deep.equal(row)
       }
@@ -144,7 +144,7 @@ describe('a list', () => {
     const [receipt] = await filtered('receipts?limit=1')
     for (const path of [
       'payments/pmt_0000000000zzzzzzzzzzzzzzzz',
-      `payments/${String(receipt?.['id'])}`,
+      `payments/${textIn(receipt, 'id')}`,
       'journal-entries/je_999',
       'journal-entries/je_0',
       'journal-entries/1',
@@ -167,7 +167,7 @@ describe('a list', () => {
     const before = rowsOf((await service.call('GET', '/v1/journal-entries?limit=3')).json)
     await payUnasked(service, { id: 'pay_TESTu9', amount: 5000, day: '2026-05-10' })
     await service.runJobs()
-    const last = String(before.at(-1)?.['id'])
+    const last = textIn(before.at(-1), 'id')
     const next = await filtered(`journal-entries?limit=3&starting_after=${last}`)
     expect(next.map((row) => row['id'])).to.deep.equal(['je_4', 'je_3', 'je_2'])
   })

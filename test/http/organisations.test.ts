@@ -12,7 +12,7 @@ import {
   type Answer,
   type TestService,
 } from '../support/service.ts'
-import { donate, rowsOf } from './seeded.ts'
+import { donate, rowsOf, textIn } from './seeded.ts'
 
 const LISTS = [
   'payments',
@@ -62,7 +62,7 @@ describe('an organisation beside another', () => {
       expect(own).to.not.have.length(0)
       const others = await asOther('GET', `/v1/${list}`)
       expect([others.status, others.json]).to.deep.equal([200, { data: [], has_more: false }])
-      const after = String(own[0]?.['id'])
+      const after = textIn(own[0], 'id')
       const { json } = await asOther('GET', `/v1/${list}?starting_after=${after}`)
       expect(json).to.deep.equal({ data: [], has_more: false })
     })
@@ -73,11 +73,11 @@ describe('an organisation beside another', () => {
     const [receipt] = rowsOf((await service.call('GET', '/v1/receipts')).json)
     const [account] = rowsOf((await service.call('GET', '/v1/accounts')).json)
     for (const path of [
-      `payments/${String(payment?.['id'])}`,
+      `payments/${textIn(payment, 'id')}`,
       'journal-entries/je_1',
-      `receipts/${String(receipt?.['id'])}`,
-      `receipts/${String(receipt?.['id'])}/pdf`,
-      `accounts/${String(account?.['id'])}/statement`,
+      `receipts/${textIn(receipt, 'id')}`,
+      `receipts/${textIn(receipt, 'id')}/pdf`,
+      `accounts/${textIn(account, 'id')}/statement`,
     ]) {
       expect((await service.call('GET', `/v1/${path}`)).status, path).to.equal(200)
       const answer = await asOther('GET', `/v1/${path}`)

@@ -21,6 +21,15 @@ export function rowsOf(json: JsonObject): JsonObject[] {
   return json['data'] as JsonObject[]
 }
 
+/** A field that must be text. */
+export function textIn(row: JsonObject | undefined, field: string): string {
+  const value = row?.[field]
+  if (typeof value !== 'string') {
+    throw new Error(`there is no text in ${field}: ${JSON.stringify(row)}`)
+  }
+  return value
+}
+
 /** Noon in India on that day, as Razorpay writes times. */
 export function noonOf(day: string): number {
   return Date.parse(`${day}T12:00:00+05:30`) / 1000
@@ -41,7 +50,7 @@ export async function donate(service: TestService, amount: number, day: string):
       createdAt: noonOf(day),
     }),
   )
-  return String(donation.json['id'])
+  return textIn(donation.json, 'id')
 }
 
 /** Lets money come in that belongs to no donation. */
@@ -78,6 +87,6 @@ export async function allPages(
     if (json['has_more'] !== true) {
       return pages
     }
-    after = `&starting_after=${String(pages.at(-1)?.at(-1)?.[cursor])}`
+    after = `&starting_after=${textIn(pages.at(-1)?.at(-1), cursor)}`
   }
 }

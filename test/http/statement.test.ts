@@ -1,7 +1,7 @@
-/** An account's statement and the trial balance: opening, running and closing balances that agree. */
+/** An account's statement and the trial balance: opening, running, closing balances agree. */
 import { expect } from 'chai'
 import { startTestService, type JsonObject, type TestService } from '../support/service.ts'
-import { allPages, payUnasked, rowsOf } from './seeded.ts'
+import { allPages, payUnasked, rowsOf, textIn } from './seeded.ts'
 
 /** Days out of order, as webhooks come; amounts that tell which is which. */
 const PAYMENTS = [
@@ -29,7 +29,10 @@ describe('the statement of an account', () => {
     }
     const accounts = rowsOf((await service.call('GET', '/v1/accounts')).json)
     const idOf = (code: string) =>
-      String(accounts.find((account) => account['code'] === code)?.['id'])
+      textIn(
+        accounts.find((account) => account['code'] === code),
+        'id',
+      )
     clearing = idOf('assets:clearing:razorpay')
     unidentified = idOf('liabilities:unidentified-receipts')
   })
@@ -44,7 +47,7 @@ describe('the statement of an account', () => {
     return answer.json
   }
 
-  it('lists by effective day what was posted out of order, with the balance after each', async () => {
+  it('lists by effective day what was posted out of order, with each balance', async () => {
     const json = await statement('to=2026-12-31')
     expect(
       rowsOf(json).map((line) => [line['effective_on'], line['amount'], line['balance']]),
@@ -101,7 +104,7 @@ describe('the statement of an account', () => {
   it('gives the same balances with a cursor from before its first day', async () => {
     const [first] = rowsOf(await statement('to=2026-12-31&limit=1'))
     const query = 'from=2026-05-01&to=2026-05-31'
-    const json = await statement(`${query}&starting_after=${String(first?.['cursor'])}`)
+    const json = await statement(`${query}&starting_after=${textIn(first, 'cursor')}`)
     expect(rowsOf(json)).to.deep.equal(rowsOf(await statement(query)))
   })
 

@@ -1,4 +1,4 @@
-/** Entries typed as raw SQL in the application's role: the right one goes in, every wrong one not. */
+/** Entries typed as raw SQL in the application's role: a right one goes in, no wrong one does. */
 import { expect } from 'chai'
 import type pg from 'pg'
 import { verifyLedger } from '../../src/ledger/verify.ts'

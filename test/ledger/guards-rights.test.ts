@@ -17,7 +17,8 @@ const ROWS = [
   `insert into rejected_calls (org_id, rejected_id, endpoint_id, gateway, reason, headers)
    values (1, 'rej_1', 'whe_1', 'payu', 'x', '{}')`,
   `insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key, secret_id,
-     content_type, body) values (1, 'evt_1', 'whe_1', 'payu', 'x', ${ZEROES}, 'whs_1', 'x', '\\x01')`,
+     content_type, body)
+   values (1, 'evt_1', 'whe_1', 'payu', 'x', ${ZEROES}, 'whs_1', 'x', '\\x01')`,
 ]
 
 const APPEND_ONLY: Readonly<Record<string, string>> = {
@@ -68,7 +69,7 @@ describe('the application’s role', () => {
       await expectRefused(`select * from ${table} for update`, DENIED)
     })
 
-    it(`is not alone in that: the owner cannot change, remove or empty ${table} either`, async () => {
+    it(`is not alone: the owner cannot change, remove or empty ${table} either`, async () => {
       for (const sql of [
         `update ${table} set ${column} = ${column}`,
         `update ${table} set ${column} = ${column} where false`,
@@ -174,7 +175,7 @@ describe('the application’s role', () => {
     await expectRefused(`alter function bahi_org() rename to mine`, NOT_OWNER)
   })
 
-  it('cannot change, drop or lock the tables away, nor what keeps organisations apart', async () => {
+  it('cannot change, drop or lock tables, nor what keeps organisations apart', async () => {
     for (const sql of [
       'drop table postings',
       'alter table accounts drop constraint accounts_check',

@@ -92,7 +92,7 @@ describe('two entries typed at the same time under READ COMMITTED', () => {
     ])
   })
 
-  it('refuses the one that is typed again after the first was undone, with a number too high', async () => {
+  it('refuses the one that counts on a number which was undone', async () => {
     await one.query('begin')
     await one.query(taking(2, 60, { balance: 100, version: 1 }))
     await one.query('rollback')

@@ -1,4 +1,4 @@
-/** Tests of `verifyLedger`: clean books give no finding, every kind of damage is found and placed. */
+/** Tests of `verifyLedger`: clean books give no finding, every kind of damage is found. */
 import { expect } from 'chai'
 import { FINDINGS_MAX, verifyLedger } from '../../src/ledger/verify.ts'
 import { BANK, credit, debit, draftOf, FUND, openBooks, TRANSIT, type Books } from './books.ts'
@@ -251,7 +251,8 @@ describe('the verification of the books', () => {
   it('finds a changed balance behind a posting', async () => {
     expect(
       await found(
-        `update postings set balance_after = 5 where org_id = $org and entry_no = 6 and line_no = 2`,
+        `update postings set balance_after = 5
+          where org_id = $org and entry_no = 6 and line_no = 2`,
       ),
     ).to.deep.equal([
       'running balance: account 2: posting 2 of entry 6 does not continue the one before',

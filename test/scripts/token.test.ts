@@ -47,7 +47,7 @@ describe('the token script', () => {
     expect((claims.exp ?? 0) - (claims.iat ?? 0)).to.equal(3600)
   })
 
-  it('makes the secrets of a development installation once, for their owner’s eyes only', async () => {
+  it('makes the secrets of a development installation once, for their owner only', async () => {
     const own = { DATA_DIR: join(directory, 'fresh') }
     const [first, second] = [
       await run('scripts/token.ts', [], own),
