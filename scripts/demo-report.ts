@@ -3,6 +3,7 @@ import type { Database } from '../src/base/db.ts'
 import { formatDecimal } from '../src/base/money.ts'
 import type { Parts } from '../src/base/parts.ts'
 import { findReceipt, receiptPdf } from '../src/donations/receipt-file.ts'
+import { formatRupees } from '../reports/indian-number.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
 import { trialBalance } from '../src/ledger/balances.ts'
 import { listEntries } from '../src/ledger/entries.ts'
@@ -112,8 +113,8 @@ export async function trialBalanceText(
     ...balance.totals.map((total) =>
       row(
         `total ${total.currency}`,
-        formatDecimal(total.debit, total.currency),
-        formatDecimal(total.credit, total.currency),
+        figures(total.debit, total.currency),
+        figures(total.credit, total.currency),
       ),
     ),
   ].join('\n')
@@ -182,9 +183,16 @@ export async function mismatches(
 }
 
 function rightAligned(amount: bigint, currency: string): string {
-  return `${formatDecimal(amount, currency).padStart(14)} ${currency}`
+  return `${figures(amount, currency).padStart(16)}`
+}
+
+/** Rupees with lakh grouping, other currencies plainly. */
+function figures(amount: bigint, currency: string): string {
+  return currency === 'INR'
+    ? formatRupees(amount)
+    : `${formatDecimal(amount, currency)} ${currency}`
 }
 
 function decimals(amount: bigint, currency: string): string {
-  return amount === 0n ? '' : formatDecimal(amount, currency)
+  return amount === 0n ? '' : figures(amount, currency)
 }

@@ -5,9 +5,9 @@ import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startWorker } from '../jobs/worker.ts'
 import { systemClock } from '../src/base/clock.ts'
-import { formatDecimal } from '../src/base/money.ts'
 import { openParts, type Parts } from '../src/base/parts.ts'
 import { messageOf } from '../src/base/problem.ts'
+import { formatRupees } from '../reports/indian-number.ts'
 import { startServer } from '../src/server.ts'
 import { DEMO_ORG_ID } from '../db/seeds/demo.ts'
 import { describeRunning, seedDemo } from './demo-organisation.ts'
@@ -117,7 +117,7 @@ async function report(done: {
     await mkdir(folder, { recursive: true })
     const path = join(folder, `receipt-${receipt.number.replaceAll('/', '-')}.pdf`)
     await writeFile(path, receipt.bytes)
-    say(`\nReceipt ${receipt.number} for ₹${formatDecimal(receipt.amount, 'INR')}: ${path}`)
+    say(`\nReceipt ${receipt.number} for ${formatRupees(receipt.amount)}: ${path}`)
   }
   const counts = await countRows(parts.db, DEMO_ORG_ID)
   const inMailbox = await mailboxCount(done.mailboxUrl)

@@ -125,6 +125,23 @@ function taxIdOf(source: ReceiptSource, keyring: Keyring): ReceiptDocument['dono
   return { label: TAX_ID_LABELS[source.tax_id_type], text }
 }
 
+/** What the gateways call the ways of paying: Razorpay in words, PayU in codes. */
+const METHODS: Readonly<Record<string, string>> = {
+  upi: 'UPI',
+  card: 'card',
+  netbanking: 'net banking',
+  wallet: 'wallet',
+  emi: 'EMI',
+  cc: 'credit card',
+  dc: 'debit card',
+  nb: 'net banking',
+  cash: 'wallet',
+  sbqr: 'UPI QR',
+}
+
 function modeOf(method: string | null): string {
-  return method === null ? 'Electronic' : `Electronic (${method})`
+  if (method === null) {
+    return 'Electronic'
+  }
+  return `Electronic (${METHODS[method.toLowerCase()] ?? method})`
 }

@@ -19,7 +19,12 @@ export interface StoredEvent {
   body: Buffer
   attempts: number
   confirmation: Confirmation | null
+  received_at: Date
 }
+
+/** A time before this, or this long after the event came in, is a fault and no booking date. */
+const EARLIEST = new Date('2015-01-01T00:00:00Z')
+const AHEAD_MS_MAX = 24 * 60 * 60 * 1000
 
 export const BATCH_MAX = 500
 
@@ -85,7 +90,7 @@ async function setAside(db: Database, orgId: number, error: unknown): Promise<nu
 /** The oldest due events; the journal's queue keeps other workers away from them. */
 async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
   return await trx.query<StoredEvent>(
-    `select event_id, gateway, account, content_type, body, attempts, confirmation
+    `select event_id, gateway, account, content_type, body, attempts, confirmation, received_at
        from inbox_events
       where org_id = $1 and state = 'waiting' and next_try_at <= now()
         and (not needs_confirmation or confirmation is not null)
@@ -130,11 +135,20 @@ async function processEvents(trx: Trx, events: readonly StoredEvent[], now: Date
 }
 
 function readEvent(event: StoredEvent): GatewayEvent {
-  return gateways[event.gateway].read(
+  const result = gateways[event.gateway].read(
     { body: event.body, contentType: event.content_type, headers: {} },
     event.account,
     event.confirmation,
   )
+  for (const { key, occurredAt } of result.facts) {
+    const ahead = occurredAt.getTime() - event.received_at.getTime()
+    if (occurredAt < EARLIEST || ahead > AHEAD_MS_MAX) {
+      throw new Problem('malformed_event', {
+        detail: `${key} is dated ${occurredAt.toISOString()}, which cannot be booked.`,
+      })
+    }
+  }
+  return result
 }
 
 /**

@@ -146,7 +146,7 @@ describe('facts', () => {
   })
 
   for (const together of [true, false]) {
-    it(`contradict each other ${together ? 'at once' : 'over time'}: the first stands`, async () => {
+    it(`contradict each other ${together ? 'at once' : 'later'}: the first stands`, async () => {
       await openFor(books, { order: 'order_1', orgId: org })
       const first = captured({ payment: 'pay_1', order: 'order_1' })
       const others = [
