@@ -9,7 +9,7 @@ import {
   type Answer,
   type TestService,
 } from '../support/service.ts'
-import { razorpayOpens } from './seeded.ts'
+import { razorpayOpens, withGateways } from './seeded.ts'
 
 const DONOR = donationRequest()['donor'] as Record<string, object | string>
 const ADDRESS = DONOR['address'] as Record<string, string>
@@ -97,8 +97,9 @@ const REFUSED: readonly [what: string, changes: object, pointer: string][] = [
 describe('opening a donation', () => {
   let service: TestService
 
+  withGateways()
+
   before(async () => {
-    nock.enableNetConnect('127.0.0.1')
     service = await startTestService()
   })
 

@@ -1,9 +1,8 @@
 /** Lists: every row once however pages are cut, filters that filter, ids that name one thing. */
 import { expect } from 'chai'
-import nock from 'nock'
 import { razorpayEvent } from '../support/bodies.ts'
 import { startTestService, type JsonObject, type TestService } from '../support/service.ts'
-import { allPages, donate, payUnasked, rowsOf, textIn } from './seeded.ts'
+import { allPages, donate, payUnasked, rowsOf, textIn, withGateways } from './seeded.ts'
 
 const LISTS = [
   'payments',
@@ -17,6 +16,8 @@ const LISTS = [
 describe('a list', () => {
   let service: TestService
   const donations: string[] = []
+
+  withGateways()
 
   before(async () => {
     service = await startTestService()
@@ -43,7 +44,6 @@ describe('a list', () => {
   })
 
   after(async () => {
-    nock.cleanAll()
     await service.stop()
   })
 

@@ -1,6 +1,5 @@
 /** Two organisations in one service: nobody sees, names or counts what is the other's. */
 import { expect } from 'chai'
-import nock from 'nock'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { signToken } from '../../src/http/auth.ts'
 import { asOwner } from '../../scripts/stack.ts'
@@ -12,7 +11,7 @@ import {
   type Answer,
   type TestService,
 } from '../support/service.ts'
-import { donate, rowsOf, textIn } from './seeded.ts'
+import { donate, rowsOf, textIn, withGateways } from './seeded.ts'
 
 const LISTS = [
   'payments',
@@ -25,6 +24,8 @@ const LISTS = [
 
 describe('an organisation beside another', () => {
   let service: TestService
+
+  withGateways()
 
   before(async () => {
     service = await startTestService()
@@ -45,7 +46,6 @@ describe('an organisation beside another', () => {
   })
 
   after(async () => {
-    nock.cleanAll()
     await service.stop()
   })
 

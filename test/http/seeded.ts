@@ -3,13 +3,27 @@ import nock from 'nock'
 import { donationRequest, razorpayEvent } from '../support/bodies.ts'
 import { GATEWAYS_URL, type JsonObject, type TestService } from '../support/service.ts'
 
+/** Lets nock, and nothing else, stand in for the gateways while the `describe` around it runs. */
+export function withGateways(): void {
+  before(() => {
+    // Another file may have switched it off for all.
+    if (!nock.isActive()) {
+      nock.activate()
+    }
+    nock.enableNetConnect('127.0.0.1')
+  })
+  after(() => {
+    nock.cleanAll()
+    nock.restore()
+  })
+}
+
 let opened = 0
 
 /** Lets Razorpay open the next order, with an id of its own; gives the id. */
 export function razorpayOpens(amount: number): string {
   opened += 1
   const id = `order_TESTlist${opened}`
-  nock.enableNetConnect('127.0.0.1')
   nock(GATEWAYS_URL)
     .post('/v1/orders', (asked: { amount: number }) => asked.amount === amount)
     .reply(200, { id, entity: 'order', amount, currency: 'INR' })
