@@ -48,13 +48,17 @@ export async function openDonation(
   options: CheckoutOptions,
 ): Promise<OpenedDonation> {
   const donationId = newId('don')
-  const { account, fundName } = await db.transact(orgId, async (trx) => {
-    const name = await fundNamed(trx, donation.fund)
-    await assertMayTake(trx, donation)
-    const opened = await loadGatewayAccount(trx, options.keyring, donation.gateway)
-    await insertDonation(trx, donationId, donation, options.keyring)
-    return { account: opened, fundName: name }
-  })
+  const { account, fundName } = await db.transact(
+    orgId,
+    async (trx) => {
+      const name = await fundNamed(trx, donation.fund)
+      await assertMayTake(trx, donation)
+      const opened = await loadGatewayAccount(trx, options.keyring, donation.gateway)
+      await insertDonation(trx, donationId, donation, options.keyring)
+      return { account: opened, fundName: name }
+    },
+    { isolation: 'read committed' },
+  )
   const order: NewOrder = {
     reference: referenceOf(donationId),
     amount: donation.amount,
@@ -65,13 +69,16 @@ export async function openDonation(
   }
   const signal = AbortSignal.timeout(options.timeoutMs)
   const made = await gateways[donation.gateway].createOrder(account, order, { signal })
-  await db.transact(orgId, async (trx) => {
-    await trx.query('update donations set order_ref = $3 where org_id = $1 and donation_id = $2', [
-      orgId,
-      donationId,
-      made.orderRef,
-    ])
-  })
+  await db.transact(
+    orgId,
+    async (trx) => {
+      await trx.query(
+        'update donations set order_ref = $3 where org_id = $1 and donation_id = $2',
+        [orgId, donationId, made.orderRef],
+      )
+    },
+    { isolation: 'read committed' },
+  )
   return { donationId, order: made }
 }
 

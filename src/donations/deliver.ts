@@ -53,9 +53,11 @@ export async function deliverReceipts(parts: DeliveryParts, orgId: number): Prom
 }
 
 async function claim(db: Database, orgId: number): Promise<Claimed[]> {
-  return await db.transact(orgId, async (trx) => {
-    return await trx.query<Claimed>(
-      `with due as (
+  return await db.transact(
+    orgId,
+    async (trx) =>
+      await trx.query<Claimed>(
+        `with due as (
          select org_id, email_id from receipt_emails
           where org_id = $1 and state in ('waiting', 'sending') and next_try_at <= now()
           order by next_try_at, email_id limit $2
@@ -72,9 +74,10 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
          from mine m
          join receipts r on r.org_id = m.org_id and r.receipt_id = m.receipt_id
          join organisations o on o.org_id = m.org_id`,
-      [orgId, CLAIM_MAX, CLAIM_MS],
-    )
-  })
+        [orgId, CLAIM_MAX, CLAIM_MS],
+      ),
+    { isolation: 'read committed' },
+  )
 }
 
 async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Promise<void> {
@@ -144,23 +147,30 @@ async function record(db: Database, orgId: number, attempt: Attempt): Promise<vo
   const wait = result.outcome === 'later' ? delayAfter(BACKOFF, email.attempts) : null
   const state = { sent: 'sent', refused: 'refused', later: wait === null ? 'dead' : 'waiting' }
   emails.inc({ state: state[result.outcome] })
-  await db.transact(orgId, async (trx) => {
-    if (pdfHash !== null) {
-      await recordPdfHash(trx, email.receipt_id, pdfHash)
-    }
-    await trx.query(
-      `update receipt_emails
-          set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,
-              last_error = $5, next_try_at = now() + $6 * interval '1 millisecond'
-        where org_id = $1 and email_id = $2 and state = 'sending'`,
-      [
-        orgId,
-        email.email_id,
-        state[result.outcome],
-        result.outcome === 'sent' ? result.messageId : null,
-        result.outcome === 'sent' ? null : result.reason,
-        wait ?? 0,
-      ],
-    )
-  })
+  await db.transact(
+    orgId,
+    async (trx) => {
+      if (pdfHash !== null) {
+        await recordPdfHash(trx, email.receipt_id, pdfHash)
+      }
+      // A worker that lost its claim may still say that it sent, but not that there is more to do.
+      await trx.query(
+        `update receipt_emails
+            set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,
+                last_error = $5, next_try_at = now() + $6 * interval '1 millisecond'
+          where org_id = $1 and email_id = $2 and state <> 'sent'
+            and ($3 = 'sent' or (state = 'sending' and attempts = $7))`,
+        [
+          orgId,
+          email.email_id,
+          state[result.outcome],
+          result.outcome === 'sent' ? result.messageId : null,
+          result.outcome === 'sent' ? null : result.reason,
+          wait ?? 0,
+          email.attempts,
+        ],
+      )
+    },
+    { isolation: 'read committed' },
+  )
 }

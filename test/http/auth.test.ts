@@ -46,17 +46,19 @@ function declaredRoutes(): string[] {
 describe('bearer tokens', () => {
   let service: TestService
   let secret: string
+  /** Seconds, as tokens write times. */
+  let now: number
 
   before(async () => {
     service = await startTestService()
     secret = service.config.jwtSecret
+    now = Math.floor(Date.now() / 1000)
   })
 
   after(async () => {
     await service.stop()
   })
 
-  const now = Math.floor(Date.now() / 1000)
   const CLAIMS = { sub: 'somebody', org: 1, role: 'finance', iss: 'bahi', aud: 'bahi-api' }
 
   /** A token made by hand, so that nothing stops it from being wrong. */
