@@ -183,7 +183,7 @@ export async function mismatches(
 }
 
 function rightAligned(amount: bigint, currency: string): string {
-  return `${figures(amount, currency).padStart(16)}`
+  return figures(amount, currency).padStart(16)
 }
 
 /** Rupees with lakh grouping, other currencies plainly. */
