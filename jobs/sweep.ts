@@ -27,7 +27,7 @@ export interface Sweeper {
   close(): Promise<void>
 }
 
-/** Sweeps at once and then at an interval; a plain timer, because a timetable in Redis can be lost. */
+/** Sweeps at once and at an interval: a plain timer, because a timetable in Redis can be lost. */
 export function startSweeper(parts: Parts, intervalMs = SWEEP_INTERVAL_MS): Sweeper {
   let running: Promise<void> | null = null
   const go = () => {

@@ -1,4 +1,4 @@
-/** What the demo shows and checks: counts, an entry, a receipt, the trial balance, the expected truth. */
+/** What the demo shows and checks: counts, an entry, a receipt, the balance, the expected truth. */
 import type { Database } from '../src/base/db.ts'
 import { formatDecimal } from '../src/base/money.ts'
 import type { Parts } from '../src/base/parts.ts'

@@ -1,4 +1,4 @@
-/** npm run demo: the main job on real input, in a database of its own; --once ends when it is done. */
+/** npm run demo: the main job on real input, in its own database; --once ends when it is done. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'

@@ -1,4 +1,4 @@
-// Installs the dependencies where they are missing. Plain JavaScript: it runs before anything is there.
+// Installs the dependencies where they are missing. Plain JavaScript: it runs before all else.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -97,7 +97,7 @@ export async function developmentSecrets(
   env: Record<string, string | undefined>,
   dataDir: string,
 ): Promise<void> {
-  if (env['JWT_SECRET'] !== undefined && env['DATA_KEYS'] !== undefined) {
+  if ((env['JWT_SECRET'] ?? '') !== '' && (env['DATA_KEYS'] ?? '') !== '') {
     return
   }
   const file = join(dataDir, 'dev-secrets.json')
@@ -117,7 +117,7 @@ export async function developmentSecrets(
     await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
   }
   for (const [name, value] of Object.entries(secrets)) {
-    env[name] ??= value
+    env[name] = (env[name] ?? '') === '' ? value : env[name]
   }
 }
 

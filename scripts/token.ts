@@ -1,4 +1,4 @@
-/** npm run token -- --role finance: prints a bearer token of the demo organisation for trying out. */
+/** npm run token -- --role finance: a bearer token of the demo organisation for trying out. */
 import { parseArgs } from 'node:util'
 import { DEMO_ORG_ID } from '../db/seeds/demo.ts'
 import { messageOf } from '../src/base/problem.ts'

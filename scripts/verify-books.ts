@@ -1,4 +1,4 @@
-/** npm run verify: derives the books of every organisation anew; exit 1 and a list where they are off. */
+/** npm run verify: derives every organisation’s books anew; exit 1 and a list where they differ. */
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../src/base/config.ts'
 import type { Database } from '../src/base/db.ts'
@@ -80,9 +80,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     process.exitCode = await main()
   } catch (error) {
-    process.stderr.write(
-      `${error instanceof ConfigError ? error.message : `The books cannot be read: ${messageOf(error)}`}\n`,
-    )
+    const text = messageOf(error)
+    const isConfig = error instanceof ConfigError
+    process.stderr.write(`${isConfig ? text : `The books cannot be read: ${text}`}\n`)
     process.exitCode = 1
   }
 }

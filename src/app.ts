@@ -5,13 +5,15 @@ import type { Parts } from './base/parts.ts'
 import { authenticate } from './http/auth.ts'
 import { noSuchRoute, renderProblems } from './http/problem-json.ts'
 import { observeRequests } from './http/request.ts'
+import { accountRoutes } from './http/routes/accounts.ts'
 import { donationRoutes } from './http/routes/donations.ts'
 import { exportRoutes } from './http/routes/exports.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { inboxRoutes } from './http/routes/inbox.ts'
-import { ledgerRoutes } from './http/routes/ledger.ts'
+import { journalEntryRoutes } from './http/routes/journal-entries.ts'
 import { paymentRoutes } from './http/routes/payments.ts'
 import { receiptRoutes } from './http/routes/receipts.ts'
+import { trialBalanceRoutes } from './http/routes/trial-balance.ts'
 import { webhookRoutes } from './http/routes/webhooks.ts'
 
 const JSON_BYTES_MAX = 64 * 1024
@@ -38,7 +40,9 @@ export function makeApp(parts: Parts, state: AppState): Express {
     express.json({ limit: JSON_BYTES_MAX, inflate: false }),
     donationRoutes(parts, state.publicUrl),
     paymentRoutes(parts),
-    ledgerRoutes(parts),
+    journalEntryRoutes(parts),
+    accountRoutes(parts),
+    trialBalanceRoutes(parts),
     receiptRoutes(parts),
     inboxRoutes(parts),
     exportRoutes(parts),

@@ -13,5 +13,6 @@ export function delayAfter(backoff: Backoff, attempts: number): number | null {
     return null
   }
   const ceiling = Math.min(backoff.firstMs * 2 ** (attempts - 1), backoff.mostMs)
-  return Math.round(backoff.firstMs / 2 + Math.random() * (ceiling - backoff.firstMs / 2))
+  const least = backoff.firstMs / 2
+  return Math.round(least + Math.random() * (ceiling - least))
 }

@@ -1,4 +1,4 @@
-/** The environment, read once at start; a wrong variable is named and the process does not start. */
+/** The environment, read once; a wrong variable is named, and the process does not start. */
 import { z } from 'zod'
 import { readKeyring, type Keyring } from './crypto.ts'
 
@@ -80,13 +80,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   // An empty variable is one that is not set: that is how shells and compose files unset them.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const result = schema.safeParse(given)
-  if (!result.success) {
-    throw new ConfigError(result.error.issues.map(describeIssue))
+  const problems = result.success ? [] : result.error.issues.map(describeIssue)
+  if (given['AWS_REGION'] === undefined && given['SES_ENDPOINT'] === undefined) {
+    problems.push('AWS_REGION is missing: set it (or SES_ENDPOINT for a local mailbox)')
+  }
+  if (!result.success || problems.length > 0) {
+    throw new ConfigError(problems)
   }
   const read = result.data
-  if (read.AWS_REGION === undefined && read.SES_ENDPOINT === undefined) {
-    throw new ConfigError(['AWS_REGION is missing: set it (or SES_ENDPOINT for a local mailbox)'])
-  }
   return {
     production: read.NODE_ENV === 'production',
     host: read.HOST,

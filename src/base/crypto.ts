@@ -39,6 +39,9 @@ export function readKeyring(text: string): Keyring {
     if (key.length !== KEY_BYTES) {
       throw new Error(`key "${id}" must be ${KEY_BYTES} bytes in base64`)
     }
+    if (keys.has(id)) {
+      throw new Error(`key "${id}" is given twice`)
+    }
     keys.set(id, key)
   }
   const [sealWith] = keys.keys()
@@ -48,7 +51,7 @@ export function readKeyring(text: string): Keyring {
   return { sealWith, keys }
 }
 
-/** Encrypts with a fresh IV; `context` (for example the row's id) must be given again to open it. */
+/** Encrypts with a fresh IV; `context` (the row's id, say) must be given again to open it. */
 export function seal(keyring: Keyring, plain: string | Uint8Array, context: string): Buffer {
   const key = keyOf(keyring, keyring.sealWith)
   const iv = randomBytes(IV_BYTES)
@@ -65,7 +68,9 @@ export function unseal(keyring: Keyring, sealed: Uint8Array, context: string): B
   const idEnd = 1 + (bytes[0] ?? 0)
   const key = keyOf(keyring, bytes.subarray(1, idEnd).toString())
   const ivEnd = idEnd + IV_BYTES
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(idEnd, ivEnd))
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(idEnd, ivEnd), {
+    authTagLength: TAG_BYTES,
+  })
   decipher.setAAD(Buffer.from(context))
   decipher.setAuthTag(bytes.subarray(ivEnd, ivEnd + TAG_BYTES))
   return Buffer.concat([decipher.update(bytes.subarray(ivEnd + TAG_BYTES)), decipher.final()])

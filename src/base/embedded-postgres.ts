@@ -1,4 +1,4 @@
-/** A real Postgres from an npm package, for a machine that has none: made, started, stopped by us. */
+/** A real Postgres from an npm package, for a machine that has none: made, started and stopped. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-/** Documents on disk, encrypted, written so that a crash leaves the old file or the whole new one. */
+/** Documents on disk, encrypted; a crash leaves the old file or the whole new one. */
 import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'

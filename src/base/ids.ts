@@ -1,4 +1,4 @@
-/** Prefixed, time-ordered ids: 48 bits of milliseconds and 80 random bits in Crockford's base 32. */
+/** Prefixed, time-ordered ids: 48 bits of milliseconds, 80 random bits, in Crockford’s base 32. */
 import { randomBytes } from 'node:crypto'
 
 export type IdPrefix =

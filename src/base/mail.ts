@@ -33,11 +33,18 @@ const TIMEOUT_MS = 15_000
 /** What SES says when the same message would be refused again. */
 const REFUSED = new Set(['MessageRejected', 'InvalidParameterValue', 'ValidationError'])
 
-export function openMailer(config: Config['ses'], sockets = 16): Mailer {
+/** `timeoutMs` is the limit of one call. */
+export function openMailer(config: Config['ses'], timeoutMs = TIMEOUT_MS): Mailer {
   const client = new SESClient({
     region: config.region,
     maxAttempts: 1,
-    requestHandler: { requestTimeout: TIMEOUT_MS, connectionTimeout: 5000, maxSockets: sockets },
+    requestHandler: {
+      requestTimeout: timeoutMs,
+      // Without this the SDK only warns, and an SES that never answers holds the worker for ever.
+      throwOnRequestTimeout: true,
+      connectionTimeout: 5000,
+      maxSockets: 16,
+    },
     // A local mailbox wants a signature, but not anybody's real one.
     ...(config.endpoint === null
       ? {}

@@ -1,4 +1,4 @@
-/** Money is bigint minor units of a currency; decimals exist only where text comes in or goes out. */
+/** Money is bigint minor units of a currency; decimals are for text that comes in or goes out. */
 import { Decimal } from 'decimal.js'
 import { Problem } from './problem.ts'
 
@@ -24,7 +24,7 @@ const Exact = Decimal.clone({ precision: 60, toExpNeg: -40, toExpPos: 40 })
 
 /** Digits behind the decimal point of a currency. Throws `invalid_request` for an unknown one. */
 export function exponentOf(currency: string): number {
-  const exponent = EXPONENTS[currency]
+  const exponent = isCurrency(currency) ? EXPONENTS[currency] : undefined
   if (exponent === undefined) {
     throw new Problem('invalid_request', { detail: `Currency ${currency} is not known here.` })
   }

@@ -1,4 +1,4 @@
-/** Every failure that a caller may see is one row here (RFC 9457); nothing else reaches a client. */
+/** Every failure that a caller may see is one row here (RFC 9457); nothing else reaches one. */
 
 export const PROBLEMS = {
   invalid_request: [400, 'The request is not valid'],

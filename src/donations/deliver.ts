@@ -1,4 +1,4 @@
-/** Sends issued receipts by email, each once; what fails is tried again or ends in a visible state. */
+/** Sends issued receipts by email, each once; a failure is tried again or ends visibly. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { delayAfter, type Backoff } from '../base/backoff.ts'
 import type { Keyring } from '../base/crypto.ts'

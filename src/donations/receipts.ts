@@ -124,7 +124,8 @@ async function loadSources(
        left join lateral (
          select * from tax_approvals t
           where t.org_id = d.org_id
-            and (p.captured_at at time zone 'Asia/Kolkata')::date between t.valid_from and t.valid_to
+            and (p.captured_at at time zone 'Asia/Kolkata')::date
+                between t.valid_from and t.valid_to
           order by t.valid_from desc limit 1
        ) a on true
       where d.org_id = $1 and d.donation_id = any($2) and d.state = 'paid'

@@ -1,4 +1,4 @@
-/** Turns facts into what they mean: payments, paid donations, journal entries, promised receipts. */
+/** Turns facts into what they mean: payments, paid donations, entries, promised receipts. */
 import { encodeFields } from '../audit/chain.ts'
 import { indianDate } from '../base/clock.ts'
 import { sha256 } from '../base/crypto.ts'
@@ -106,7 +106,7 @@ function conflict(fact: Fact): Problem {
   })
 }
 
-/** The money of a fact. Fee and tax are left out: a later event may know what an earlier did not. */
+/** The money of a fact, without fee and tax: a later event may know what an earlier did not. */
 function fingerprintOf(fact: Fact): Buffer {
   return sha256(
     encodeFields('bahi/fact/1', [
@@ -234,7 +234,8 @@ async function closeDonations(
   await trx.query(
     `update donations d
         set state = 'paid', payment_id = n.payment_id, paid_at = n.paid_at
-       from unnest($2::text[], $3::text[], $4::timestamptz[]) as n (donation_id, payment_id, paid_at)
+       from unnest($2::text[], $3::text[], $4::timestamptz[])
+         as n (donation_id, payment_id, paid_at)
       where d.org_id = $1 and d.donation_id = n.donation_id`,
     [
       trx.scope,

@@ -1,4 +1,4 @@
-/** The audit trail: every posting of every entry with the entry's hash, as CSV, in constant memory. */
+/** The audit trail: every posting with its entry’s hash, as CSV, in constant memory. */
 import { csvLine } from '../../reports/csv.ts'
 import type { Database } from '../base/db.ts'
 import { listEntries, type PostedEntry } from '../ledger/entries.ts'

@@ -11,7 +11,7 @@ const CLOCK_SKEW_S = 30
 
 const claims = z.object({
   sub: z.string().min(1).max(200),
-  org: z.int().positive(),
+  org: z.int32().positive(),
   role: z.enum(ROLES),
   exp: z.int(),
 })

@@ -46,10 +46,23 @@ export const limit = z
 
 export const isoDate = z.string().refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD' })
 
+/** Digits at most: an entry's number is a bigint, an account's an integer. */
+const DIGITS_MAX = { je: 18, acc: 9 } as const
+
 /** An id of a kind with a number in it (`je_17`, `acc_3`), as that number. */
 export function numberedId(prefix: 'je' | 'acc') {
+  const form = new RegExp(`^${prefix}_[1-9]\\d{0,${DIGITS_MAX[prefix] - 1}}$`)
   return z
     .string()
-    .regex(new RegExp(`^${prefix}_[1-9]\\d{0,17}$`), `must be an id such as ${prefix}_17`)
+    .regex(form, `must be an id such as ${prefix}_17`)
     .transform((text) => BigInt(text.slice(prefix.length + 1)))
+}
+
+/** The number in a path's id; anything else names nothing. */
+export function idOf(text: unknown, prefix: 'je' | 'acc'): bigint {
+  const read = numberedId(prefix).safeParse(text)
+  if (!read.success) {
+    throw new Problem('not_found', { detail: 'There is nothing with that id.' })
+  }
+  return read.data
 }

@@ -9,6 +9,8 @@ const TYPE_BASE = 'urn:bahi:problem:'
 const RETRY_AFTER_S = 5
 /** Postgres gave the statement up because it took too long. */
 const QUERY_CANCELED = '57014'
+/** Text that Postgres cannot hold: U+0000, half a surrogate pair. */
+const UNTRANSLATABLE = new Set(['22021', '22P05'])
 
 /** The last handler but one: no route took the request. */
 export function noSuchRoute(request: Request, _response: Response, next: NextFunction): void {
@@ -65,6 +67,9 @@ export function asProblem(thrown: unknown): Problem {
       detail: 'The database does not answer; nothing was written. Try again.',
       retryAfter: RETRY_AFTER_S,
     })
+  }
+  if (UNTRANSLATABLE.has(sqlStateOf(thrown) ?? '')) {
+    return new Problem('invalid_request', { detail: 'A text holds a character that is none.' })
   }
   const type = bodyParserType(thrown)
   switch (type) {

@@ -41,11 +41,17 @@ export function observeRequests(log: Log) {
   }
 }
 
-/** The route's pattern, never the path: ids are no labels. */
+/**
+ * The route's pattern, never the path: ids are no labels. The mount point is taken from the path
+ * itself, because Express has forgotten it when an error was handled.
+ */
 function routeOf(request: Request): string {
   const route: unknown = request.route
-  if (typeof route === 'object' && route !== null && 'path' in route) {
-    return `${request.baseUrl}${String(route.path)}`
+  if (typeof route !== 'object' || route === null || !('path' in route)) {
+    return 'none'
   }
-  return 'none'
+  const pattern = String(route.path)
+  const path = (request.originalUrl.split('?')[0] ?? '').replace(/\/+$/, '').split('/')
+  const mount = path.slice(0, path.length - pattern.split('/').length + 1)
+  return mount.join('/') + pattern
 }

@@ -51,7 +51,7 @@ function only(gateway: GatewayName, endpoint: Endpoint | undefined): Endpoint | 
   return endpoint?.gateway === gateway ? endpoint : undefined
 }
 
-/** The secrets of an endpoint that were valid at an instant, as the gateway's `verify` takes them. */
+/** The secrets of an endpoint that were valid at an instant. */
 export function validSecrets(endpoint: Endpoint, now: Date): WebhookSecret[] {
   return endpoint.secrets.filter(
     (secret) => secret.validFrom <= now && (secret.validUntil === null || secret.validUntil > now),

@@ -19,7 +19,7 @@ function storable(reason: string): string {
   return reason.replaceAll('\0', '').slice(0, REASON_LENGTH_MAX)
 }
 
-/** Notes one more failed attempt of each event; a stale confirmation is dropped, to be asked anew. */
+/** Notes one more failed attempt of each event; a stale confirmation is dropped and asked anew. */
 export async function noteFailures(trx: Trx, failures: readonly Failure[]): Promise<void> {
   if (failures.length === 0) {
     return

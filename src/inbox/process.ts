@@ -1,4 +1,4 @@
-/** Drains the inbox: stored events become facts, facts become records, a batch in one transaction. */
+/** Drains the inbox: stored events become facts, facts become records, a batch a transaction. */
 import type { Database, Trx } from '../base/db.ts'
 import { isConnectionError } from '../base/db.ts'
 import type { Log } from '../base/log.ts'

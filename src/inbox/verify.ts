@@ -48,7 +48,8 @@ const CHECKS: readonly { check: string; sql: string }[] = [
   },
   {
     check: 'receipt amounts',
-    sql: `select format('receipt %s says %s, the payment %s', r.number, r.amount, p.amount) as detail
+    sql: `select format('receipt %s says %s, the payment %s', r.number, r.amount, p.amount)
+                   as detail
             from receipts r join payments p using (org_id, payment_id)
            where r.org_id = $1
              and (r.amount, r.currency, r.entry_no)

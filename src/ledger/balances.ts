@@ -143,16 +143,19 @@ async function balanceThrough(
   opening: bigint,
   after: { effectiveOn: IsoDate; entryNo: bigint; lineNo: number },
 ): Promise<bigint> {
+  if (after.effectiveOn < query.from) {
+    return opening
+  }
   const before = await balanceBefore(trx, query.accountId, query.normal, after.effectiveOn)
   const [row] = await trx.query<{ net: bigint }>(
-    `select coalesce(sum(case direction when 'debit' then amount else -amount end), 0)::bigint as net
+    `select coalesce(sum(case direction when 'debit' then amount else -amount end), 0)::bigint
+              as net
        from postings
       where org_id = $1 and account_id = $2 and effective_on = $3
         and (entry_no, line_no) <= ($4::bigint, $5::smallint)`,
     [trx.scope, query.accountId, after.effectiveOn, after.entryNo, after.lineNo],
   )
-  const start = after.effectiveOn < query.from ? opening : before
-  return start + onNormalSide(row?.net ?? 0n, query.normal)
+  return before + onNormalSide(row?.net ?? 0n, query.normal)
 }
 
 function onNormalSide(net: bigint, normal: Direction): bigint {

@@ -46,8 +46,8 @@ interface Rows {
 /**
  * Posts up to 1,000 drafts of the transaction's organisation, in order, each for itself: a draft
  * that may not be posted is refused with a problem and the others go through. The transaction must
- * be SERIALIZABLE; it waits least when opened with `queue: 'journal'`. Entries are numbered without a gap
- * and hash-chained. Throws `invalid_entry` for too many drafts; a database error ends all.
+ * be SERIALIZABLE; it waits least when opened with `queue: 'journal'`. Entries are numbered without
+ * a gap and hash-chained. Throws `invalid_entry` for too many drafts; a database error ends all.
  */
 export async function post(trx: Trx, drafts: readonly Draft[]): Promise<PostResult[]> {
   if (trx.scope === 'all') {

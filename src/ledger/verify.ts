@@ -99,7 +99,7 @@ function verifyEntry(
 const BALANCE_CHECKS: readonly { check: string; sql: string }[] = [
   {
     check: 'account balance',
-    sql: `select format('account %s: stored %s debit, %s credit, version %s; postings say %s, %s, %s',
+    sql: `select format('account %s: stored %s debit, %s credit, %s lines; postings say %s, %s, %s',
                    a.code, a.debits, a.credits, a.version, p.debits, p.credits, p.n) as detail
             from accounts a
             left join (
@@ -110,7 +110,8 @@ const BALANCE_CHECKS: readonly { check: string; sql: string }[] = [
             ) p on p.account_id = a.account_id
            where a.org_id = $1
              and (a.debits, a.credits, a.version)
-                 is distinct from (coalesce(p.debits, 0), coalesce(p.credits, 0), coalesce(p.n, 0))`,
+                 is distinct from
+                 (coalesce(p.debits, 0), coalesce(p.credits, 0), coalesce(p.n, 0))`,
   },
   {
     check: 'day balance',

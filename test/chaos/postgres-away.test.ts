@@ -1,4 +1,4 @@
-/** Without Postgres a webhook is answered 503, so that the gateway comes again; then all is well. */
+/** Without Postgres a webhook is answered 503, the gateway comes again, and then all is well. */
 import { expect } from 'chai'
 import { razorpayEvent } from '../support/bodies.ts'
 import { startProxy, type Proxy } from '../support/proxy.ts'
@@ -54,7 +54,7 @@ describe('Postgres that goes away', () => {
     expect(stored).to.have.length(2)
   })
 
-  it('stores an event once when the connection breaks after the insert and the gateway repeats it', async () => {
+  it('stores an event once when the answer to the insert is lost', async () => {
     proxy.swallowAnswerTo('insert into inbox_events')
     const lost = await service.deliver('razorpay', event(3))
     expect(lost.status).to.equal(503)

@@ -1,4 +1,4 @@
-/** npm start on a bare machine: up on embedded parts, down without a trace, up again with its data. */
+/** npm start on a bare machine: up on embedded parts, down without a trace, up with its data. */
 import { expect } from 'chai'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { once } from 'node:events'

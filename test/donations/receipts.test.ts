@@ -90,7 +90,7 @@ describe('receipts', () => {
         donatedOn: '2026-05-04',
         amount: 50_000n,
         currency: 'INR',
-        mode: 'Electronic (upi)',
+        mode: 'Electronic (UPI)',
         references: [{ label: 'Razorpay payment', text: `pay_${payments}` }],
         fund: 'Education fund',
       })

@@ -1,4 +1,4 @@
-/** Processing: what can be understood is recorded once, what cannot is kept and harms nobody else. */
+/** Processing: what is understood is recorded once, what is not is kept and harms nobody else. */
 import { expect } from 'chai'
 import nock from 'nock'
 import { confirmPayments } from '../../jobs/confirm-payments.ts'

@@ -1,4 +1,4 @@
-/** Once for the whole run: a real Postgres with a migrated template database, and a local mailbox. */
+/** Once for the whole run: a real Postgres with a migrated template, and a local mailbox. */
 import sesLocal from 'aws-ses-v2-local'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'

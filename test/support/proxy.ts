@@ -7,7 +7,7 @@ export interface Proxy {
   /** Breaks every connection and refuses new ones. */
   cut(): void
   restore(): void
-  /** From now on every answer of that connection's server is thrown away and the connection broken. */
+  /** The next connection that sends this text gets no answer to it: it is broken instead. */
   swallowAnswerTo(text: string): void
   close(): Promise<void>
 }

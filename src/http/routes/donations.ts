@@ -3,6 +3,7 @@ import { Router } from 'express'
 import { z } from 'zod'
 import { minorToJson } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
+import { Problem } from '../../base/problem.ts'
 import { openDonation } from '../../donations/checkout.ts'
 import { isAadhaar, isPan } from '../../donations/donors.ts'
 import { GATEWAY_NAMES } from '../../gateways/fact.ts'
@@ -20,7 +21,7 @@ const line = (most: number) =>
     .trim()
     .min(1, 'must not be empty')
     .max(most, `must have at most ${most} characters`)
-    .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must be one line without control characters')
+    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must be one line without control characters')
 
 const taxId = z.discriminatedUnion('type', [
   z.strictObject({
@@ -115,7 +116,7 @@ export function donationRoutes(parts: Parts, publicUrl: () => string): Router {
         returnUrl: given.return_url ?? `${publicUrl()}/thanks`,
       },
       { keyring: parts.keyring, timeoutMs: parts.config.gatewayTimeoutMs },
-    )
+    ).catch(inOurWords)
     response.status(201).json({
       id: opened.donationId,
       state: 'open',
@@ -128,4 +129,16 @@ export function donationRoutes(parts: Parts, publicUrl: () => string): Router {
     })
   })
   return routes
+}
+
+/** A gateway speaks of the payer; the caller wrote a donor. */
+function inOurWords(thrown: unknown): never {
+  if (thrown instanceof Problem && thrown.extras.errors !== undefined) {
+    const errors = thrown.extras.errors.map(({ pointer, detail }) => ({
+      pointer: pointer.replace(/^\/payer\//, '/donor/'),
+      detail,
+    }))
+    throw new Problem(thrown.code, { ...thrown.extras, errors })
+  }
+  throw thrown
 }

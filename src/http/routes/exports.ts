@@ -1,4 +1,4 @@
-/** GET /v1/audit-trail.csv */
+/** GET /v1/audit-trail.csv: every entry with its hash, streamed. */
 import { Router } from 'express'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'

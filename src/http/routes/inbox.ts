@@ -1,4 +1,4 @@
-/** GET /v1/inbox-events and /v1/rejected-calls: what came in, what became of it, what was refused. */
+/** GET /v1/inbox-events and /v1/rejected-calls: what came in and what became of it. */
 import { Router } from 'express'
 import { z } from 'zod'
 import { build } from '../../base/db.ts'

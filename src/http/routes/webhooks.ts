@@ -60,6 +60,11 @@ async function takeIn(call: {
   const { request, response, endpoint, inbox } = call
   const gateway: GatewayName = endpoint.gateway
   try {
+    if (Number(request.headers['content-length'] ?? 0) > WEBHOOK_BYTES_MAX) {
+      // Not read to its end first: whoever sends too much is not waited for.
+      response.setHeader('Connection', 'close')
+      throw new Problem('body_too_large', { detail: `At most ${WEBHOOK_BYTES_MAX} bytes.` })
+    }
     const body = await readWhole(call.readBody, request, response)
     const webhook: RawWebhook = {
       body,
