@@ -21,6 +21,14 @@ end
 $$;
 
 grant usage on schema public to bahi_app;
+revoke create on schema public from public;
+
+-- Nobody needs temporary tables here, and they are a place to put things in the way.
+do $$
+begin
+  execute format('revoke temporary on database %I from public', current_database());
+end
+$$;
 
 -- The organisation whose rows the transaction may touch; null where it works for all of them.
 create function bahi_org() returns integer

@@ -33,30 +33,38 @@ create table journal_heads (
   org_id integer primary key references organisations,
   entry_no bigint not null default 0,
   hash bytea not null check (length(hash) = 32),
-  posted_at timestamptz not null default '-infinity'
+  posted_at timestamptz(3) not null default '-infinity'
 ) with (fillfactor = 50);
 
 create table journal_entries (
   org_id integer not null,
   entry_no bigint not null check (entry_no > 0),
   kind text not null,
-  effective_on date not null,
-  posted_at timestamptz not null,
+  -- The days that ISO 8601 can write in ten characters; neither infinity nor BC.
+  effective_on date not null check (effective_on between '0001-01-01' and '9999-12-31'),
+  -- Milliseconds, because that is what the hash covers.
+  posted_at timestamptz(3) not null,
   -- How many postings it has; the trigger holds them to it.
   lines smallint not null check (lines between 2 and 1000),
   idempotency_key text not null check (length(idempotency_key) between 1 and 200),
   -- SHA-256 of what was asked for, to tell a repetition from a conflict.
   fingerprint bytea not null check (length(fingerprint) = 32),
-  reverses bigint,
+  reverses bigint check (reverses between 1 and entry_no - 1),
   description text not null,
   -- Where it comes from: a fact's key, a request.
   source text not null,
   actor text not null,
-  metadata jsonb not null default '{}',
+  -- Texts by name.
+  metadata jsonb not null default '{}' check (
+    jsonb_typeof(metadata) = 'object'
+    and not jsonb_path_exists(metadata, 'strict $.* ? (@.type() != "string")')
+    and octet_length(metadata::text) <= 65536
+  ),
   -- SHA-256 over the previous entry's hash and this entry (src/audit/chain.ts).
   hash bytea not null check (length(hash) = 32),
   primary key (org_id, entry_no),
-  unique (org_id, idempotency_key)
+  -- The key first: by org_id alone a planner without statistics would choose it for everything.
+  unique (idempotency_key, org_id)
 );
 
 create unique index journal_entries_reversed_once on journal_entries (org_id, reverses)
@@ -97,6 +105,10 @@ declare
   head journal_heads;
   orphan bigint;
 begin
+  -- It works with its owner's rights, so it serves its own table only.
+  if tg_relid <> 'public.journal_entries'::regclass then
+    raise exception 'bahi: % is no journal', tg_relid::regclass using errcode = '42501';
+  end if;
   for batch in
     select org_id, min(entry_no) as first_no, max(entry_no) as last_no, count(*) as entries,
            min(posted_at) as first_at, max(posted_at) as last_at
@@ -106,7 +118,9 @@ begin
     if head.org_id is null
        or batch.first_no <> head.entry_no + 1
        or batch.entries <> batch.last_no - batch.first_no + 1
-       or batch.first_at < head.posted_at then
+       or batch.first_at < head.posted_at
+       -- A time to come would date every later entry; clocks may differ by a little.
+       or batch.last_at > clock_timestamp() + interval '5 minutes' then
       raise exception 'bahi: entries % to % do not follow entry % of organisation %',
         batch.first_no, batch.last_no, head.entry_no, batch.org_id
         using errcode = 'integrity_constraint_violation';
@@ -129,6 +143,14 @@ begin
     raise exception 'bahi: entry % has no postings; both go into one statement', orphan
       using errcode = 'integrity_constraint_violation';
   end if;
+  if exists (
+    select 1 from fresh f
+     where f.reverses is not null and not exists (
+       select 1 from journal_entries e where e.org_id = f.org_id and e.entry_no = f.reverses)
+  ) then
+    raise exception 'bahi: an entry reverses one that is not there'
+      using errcode = 'integrity_constraint_violation';
+  end if;
   return null;
 end
 $$;
@@ -141,6 +163,11 @@ declare
   touched bigint;
   updated bigint;
 begin
+  -- It works with its owner's rights, so it serves its own table only.
+  if tg_relid <> 'public.postings'::regclass then
+    raise exception 'bahi: % holds no postings', tg_relid::regclass using errcode = '42501';
+  end if;
+
   -- Each entry is there, complete, of the same day, and balanced in each currency. An entry that
   -- was posted before has its lines already, so that nothing can be added to it.
   select e.entry_no, e.lines, c.* into broken
@@ -179,6 +206,27 @@ begin
      where f.effective_on <> e.effective_on
   ) then
     raise exception 'bahi: a posting names an account that is not there or another day'
+      using errcode = 'integrity_constraint_violation';
+  end if;
+
+  -- Each posting continues its account from the one before it, in the order of entries and lines,
+  -- and no entry leaves it below its floor.
+  if exists (
+    select 1 from (
+      select f.account_version, f.balance_after, a.floor,
+             a.version + row_number() over own as due_version,
+             case a.normal when 'debit' then a.debits - a.credits else a.credits - a.debits end
+               + sum(case when f.direction = a.normal then f.amount else -f.amount end) over own
+               as due_balance,
+             lead(f.entry_no) over own is distinct from f.entry_no as ends_entry
+        from fresh f
+        join accounts a on a.org_id = f.org_id and a.account_id = f.account_id
+      window own as (partition by f.org_id, f.account_id order by f.entry_no, f.line_no)
+    ) lines
+     where account_version <> due_version or balance_after <> due_balance
+        or (ends_entry and due_balance < floor)
+  ) then
+    raise exception 'bahi: a posting does not continue its account, or goes below its floor'
       using errcode = 'integrity_constraint_violation';
   end if;
 
@@ -222,6 +270,9 @@ begin
   return null;
 end
 $$;
+
+-- Execution is asked for when a trigger is made: nobody else may hang these on a table of his own.
+revoke all on function journal_entries_guard(), postings_guard() from public;
 
 create trigger guard after insert on journal_entries
   referencing new table as fresh

@@ -82,5 +82,5 @@ select bahi_wall('payments', false);
 
 grant select, insert on donors, donations, payments to bahi_app;
 grant update (state, order_ref, paid_at, payment_id) on donations to bahi_app;
-grant update (donation_id, state, method, fee, tax, bank_reference, authorized_at, captured_at,
-  failed_at, failure_reason, entry_no) on payments to bahi_app;
+grant update (amount, currency, donation_id, state, method, fee, tax, bank_reference, authorized_at,
+  captured_at, failed_at, failure_reason, entry_no) on payments to bahi_app;

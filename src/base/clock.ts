@@ -27,7 +27,7 @@ export function fromIndianTime(text: string): Date | undefined {
 
 /** True for an existing calendar day written YYYY-MM-DD. */
 export function isIsoDate(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text < '0001-01-01') {
     return false
   }
   const instant = new Date(`${text}T00:00:00Z`)

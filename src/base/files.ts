@@ -6,7 +6,7 @@ import { seal, unseal, type Keyring } from './crypto.ts'
 
 export interface Files {
   put(key: string, bytes: Uint8Array): Promise<void>
-  /** The bytes, or undefined where there is no such file. */
+  /** The bytes, or undefined where there is no such file, or it is not what was put there. */
   get(key: string): Promise<Buffer | undefined>
 }
 
@@ -33,14 +33,24 @@ export function openFiles(directory: string, keyring: Keyring): Files {
       await rename(fresh, path)
     },
     async get(key) {
+      const sealed = await readIfThere(pathOf(key))
       try {
-        return unseal(keyring, await readFile(pathOf(key)), key)
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-          return undefined
-        }
-        throw error
+        return sealed === undefined ? undefined : unseal(keyring, sealed, key)
+      } catch {
+        // Changed, cut or swapped on disk: whoever asks makes it anew and checks it by its hash.
+        return undefined
       }
     },
+  }
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      return undefined
+    }
+    throw error
   }
 }

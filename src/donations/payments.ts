@@ -92,6 +92,9 @@ export function applyFact(
         throw new Error(`capture ${fact.key} has no entry`)
       }
       advance(payment, 'captured')
+      // What was captured counts, whatever was authorised before.
+      payment.amount = fact.amount
+      payment.currency = fact.currency
       payment.captured_at ??= fact.occurredAt
       payment.entry_no ??= posted.entryNo
       payment.donation_id ??= posted.donationId
@@ -159,7 +162,8 @@ export async function savePayments(
        $13::bigint[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
        $18::text[], $19::bigint[]) as n
      on conflict (org_id, payment_id) do update
-       set donation_id = excluded.donation_id, state = excluded.state, method = excluded.method,
+       set amount = excluded.amount, currency = excluded.currency,
+           donation_id = excluded.donation_id, state = excluded.state, method = excluded.method,
            fee = excluded.fee, tax = excluded.tax, bank_reference = excluded.bank_reference,
            authorized_at = excluded.authorized_at, captured_at = excluded.captured_at,
            failed_at = excluded.failed_at, failure_reason = excluded.failure_reason,

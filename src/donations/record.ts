@@ -58,6 +58,13 @@ export async function recordFacts(
     fresh.map(({ fact }) => fact),
   )
   const paid = await postCaptures(trx, { fresh, payments, donations, outcomes })
+  const refused = new Map(fresh.map((one) => [one.fact.key, outcomes.get(one.eventId) ?? null]))
+  for (const { eventId, fact } of repeated) {
+    const problem = refused.get(fact.key) ?? null
+    if (problem !== null) {
+      outcomes.set(eventId, problem)
+    }
+  }
   const recorded = fresh.filter(({ eventId }) => outcomes.get(eventId) === null)
   for (const { fact } of recorded) {
     applyFact(payments, fact, paid.get(fact.key) ?? null, now)

@@ -11,6 +11,8 @@ export interface LedgerAccount {
   open: boolean
   floor: bigint | null
   balance: bigint
+  debits: bigint
+  credits: bigint
   version: bigint
 }
 
@@ -40,6 +42,8 @@ interface Row {
   open: boolean
   floor: bigint | null
   balance: bigint
+  debits: bigint
+  credits: bigint
   version: bigint
 }
 
@@ -63,7 +67,7 @@ async function select(
   wanted: readonly { account: string; currency: string }[],
 ): Promise<Map<string, LedgerAccount>> {
   const rows = await trx.query<Row>(
-    `select account_id, code, currency, normal, open, floor, version,
+    `select account_id, code, currency, normal, open, floor, debits, credits, version,
             case normal when 'debit' then debits - credits else credits - debits end as balance
        from accounts
       where org_id = $1

@@ -15,6 +15,7 @@ export interface PostedEntry {
   source: string
   actor: string
   metadata: Record<string, string>
+  fingerprint: Buffer
   hash: Buffer
   postings: PostedLine[]
 }
@@ -46,7 +47,7 @@ export async function listEntries(trx: Trx, filter: EntryFilter): Promise<Posted
   const order = filter.after === undefined ? 'desc' : 'asc'
   const entries = await trx.query<Omit<PostedEntry, 'postings'>>(
     `select entry_no, kind, effective_on, posted_at, idempotency_key, reverses, description, source,
-            actor, metadata, hash
+            actor, metadata, fingerprint, hash
        from journal_entries
       where org_id = $1
         and ($2::bigint is null or entry_no > $2)

@@ -3,8 +3,10 @@ import { nextHash } from '../audit/chain.ts'
 import { sha256 } from '../base/crypto.ts'
 import type { Trx } from '../base/db.ts'
 import { entriesPosted, postingSeconds } from '../base/metrics.ts'
-import { Problem } from '../base/problem.ts'
+import { MAX_MINOR } from '../base/money.ts'
+import { Problem, type ProblemCode } from '../base/problem.ts'
 import { loadAccounts, keyOf, type LedgerAccount } from './accounts.ts'
+import { readHead, readPosted, readReversible, type Head, type Posted } from './posted.ts'
 import { assertPostable, encodeDraft, encodeEntry, type Draft } from './core/entry.ts'
 
 export type PostResult =
@@ -15,13 +17,6 @@ export type PostResult =
   | { status: 'refused'; problem: Problem }
 
 export const DRAFTS_MAX = 1000
-
-interface Head {
-  organisation: string
-  entry_no: bigint
-  hash: Buffer
-  posted_at: Date
-}
 
 /** The columns of the two tables, filled draft by draft, inserted at once. */
 interface Rows {
@@ -67,6 +62,7 @@ export async function post(trx: Trx, drafts: readonly Draft[]): Promise<PostResu
   const sound = drafts.filter((_draft, index) => problems[index] === null)
   const head = await readHead(trx)
   const known = await readPosted(trx, sound)
+  const reversible = await readReversible(trx, sound)
   const accounts = await loadAccounts(
     trx,
     sound.flatMap((draft) => draft.lines),
@@ -78,7 +74,7 @@ export async function post(trx: Trx, drafts: readonly Draft[]): Promise<PostResu
     if (problem !== null && problem !== undefined) {
       return { status: 'refused', problem }
     }
-    return take(draft, { head, known, accounts, rows, postedAt })
+    return take(draft, { head, known, reversible, accounts, rows, postedAt })
   })
   if (rows.entries.length > 0) {
     await insert(trx, trx.scope, rows, postedAt)
@@ -102,41 +98,8 @@ function problemOf(draft: Draft): Problem | null {
   }
 }
 
-async function readHead(trx: Trx): Promise<Head> {
-  const [head] = await trx.query<Head>(
-    `select o.slug as organisation, h.entry_no, h.hash,
-            greatest(h.posted_at, '2000-01-01'::timestamptz) as posted_at
-       from journal_heads h join organisations o using (org_id)
-      where h.org_id = $1`,
-    [trx.scope],
-  )
-  if (head === undefined) {
-    throw new Error(`organisation ${trx.scope} has no journal`)
-  }
-  return head
-}
-
-interface Posted {
-  entryNo: bigint
-  fingerprint: Buffer
-}
-
-async function readPosted(trx: Trx, drafts: readonly Draft[]): Promise<Map<string, Posted>> {
-  const rows = await trx.query<{ idempotency_key: string; entry_no: bigint; fingerprint: Buffer }>(
-    `select idempotency_key, entry_no, fingerprint
-       from journal_entries
-      where org_id = $1 and idempotency_key = any($2)`,
-    [trx.scope, drafts.map((draft) => draft.idempotencyKey)],
-  )
-  return new Map(
-    rows.map((row) => [
-      row.idempotency_key,
-      { entryNo: row.entry_no, fingerprint: row.fingerprint },
-    ]),
-  )
-}
-
 interface Books {
+  reversible: Set<bigint>
   head: Head
   known: Map<string, Posted>
   accounts: ReadonlyMap<string, LedgerAccount>
@@ -153,7 +116,11 @@ function take(draft: Draft, books: Books): PostResult {
       ? { status: 'existing', entryNo: before.entryNo }
       : refused('idempotency_conflict', `Key "${draft.idempotencyKey}" posted other content.`)
   }
+  if (draft.reverses !== null && !books.reversible.has(draft.reverses)) {
+    return refused('invalid_entry', `Entry ${draft.reverses} is not there or reversed already.`)
+  }
   const touched = new Map<LedgerAccount, bigint>()
+  const sums = new Map<string, bigint>()
   for (const line of draft.lines) {
     const account = books.accounts.get(keyOf(line.account, line.currency))
     if (account === undefined) {
@@ -162,6 +129,14 @@ function take(draft: Draft, books: Books): PostResult {
     if (!account.open) {
       return refused('account_closed', `Account ${line.account} is closed.`)
     }
+    const side = `${account.accountId} ${line.direction}`
+    const sum =
+      (sums.get(side) ?? (line.direction === 'debit' ? account.debits : account.credits)) +
+      line.amount
+    if (sum > MAX_MINOR) {
+      return refused('invalid_entry', `Account ${line.account} cannot count that far.`)
+    }
+    sums.set(side, sum)
     const change = line.direction === account.normal ? line.amount : -line.amount
     touched.set(account, (touched.get(account) ?? account.balance) + change)
   }
@@ -179,6 +154,10 @@ function take(draft: Draft, books: Books): PostResult {
   books.head.entry_no = entryNo
   books.head.hash = hash
   books.known.set(draft.idempotencyKey, { entryNo, fingerprint })
+  books.reversible.add(entryNo)
+  if (draft.reverses !== null) {
+    books.reversible.delete(draft.reverses)
+  }
   books.rows.entries.push({ entryNo, draft, fingerprint, hash })
   noteLines(draft, entryNo, books)
   return { status: 'posted', entryNo }
@@ -191,6 +170,11 @@ function noteLines(draft: Draft, entryNo: bigint, books: Books): void {
       throw new Error(`account ${line.account} was there a moment ago`)
     }
     account.balance += line.direction === account.normal ? line.amount : -line.amount
+    if (line.direction === 'debit') {
+      account.debits += line.amount
+    } else {
+      account.credits += line.amount
+    }
     account.version += 1n
     books.rows.postings.push({
       entryNo,
@@ -205,10 +189,7 @@ function noteLines(draft: Draft, entryNo: bigint, books: Books): void {
   })
 }
 
-function refused(
-  code: 'idempotency_conflict' | 'unknown_account' | 'account_closed' | 'balance_below_floor',
-  detail: string,
-): PostResult {
+function refused(code: ProblemCode, detail: string): PostResult {
   return { status: 'refused', problem: new Problem(code, { detail, moved: 'no' }) }
 }
 

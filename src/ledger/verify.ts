@@ -1,8 +1,9 @@
 /** Derives the books anew from entries and postings and lists whatever does not agree. */
 import { GENESIS, nextHash } from '../audit/chain.ts'
 import type { Database } from '../base/db.ts'
+import { sha256 } from '../base/crypto.ts'
 import { messageOf } from '../base/problem.ts'
-import { assertPostable, encodeEntry } from './core/entry.ts'
+import { assertPostable, encodeDraft, encodeEntry } from './core/entry.ts'
 import { draftOf, listEntries, type PostedEntry } from './entries.ts'
 
 /** Something that is not as it must be. */
@@ -81,9 +82,21 @@ function verifyEntry(
     findings.push({ check: 'numbers', detail: `entry ${expectedNo} is missing` })
   }
   try {
-    assertPostable(draft)
+    assertPostable({ ...draft, metadata: {} })
   } catch (error) {
     findings.push({ check: 'balance', detail: `entry ${entry.entry_no}: ${messageOf(error)}` })
+  }
+  const { metadata } = entry
+  if (
+    typeof metadata !== 'object' ||
+    metadata === null ||
+    Object.values(metadata).some((value) => typeof value !== 'string')
+  ) {
+    findings.push({ check: 'metadata', detail: `entry ${entry.entry_no}: not texts by name` })
+    return findings
+  }
+  if (!sha256(encodeDraft(draft)).equals(entry.fingerprint)) {
+    findings.push({ check: 'fingerprint', detail: `entry ${entry.entry_no}: not of its content` })
   }
   const header = { organisation, entryNo: entry.entry_no, postedAt: entry.posted_at }
   if (!nextHash(previous, encodeEntry(header, draft)).equals(entry.hash)) {
@@ -128,6 +141,27 @@ const BALANCE_CHECKS: readonly { check: string; sql: string }[] = [
                 from postings where org_id = $1 group by account_id, effective_on
             ) p using (account_id, effective_on)
            where (d.debits, d.credits) is distinct from (p.debits, p.credits)`,
+  },
+  {
+    check: 'entry and postings',
+    sql: `select format('entry %s: its header and its postings are not of each other', entry_no)
+                   as detail
+            from (
+              select entry_no, lines, effective_on from journal_entries where org_id = $1
+            ) e
+            full join (
+              select entry_no, count(*) as n, max(line_no) as last,
+                     min(effective_on) as first_day, max(effective_on) as last_day
+                from postings where org_id = $1 group by entry_no
+            ) p using (entry_no)
+           where (e.lines, e.lines, e.effective_on, e.effective_on)
+                 is distinct from (p.n, p.last, p.first_day, p.last_day)`,
+  },
+  {
+    check: 'numbers',
+    sql: `select format('entry %s lies behind the head of the journal', e.entry_no) as detail
+            from journal_entries e join journal_heads h using (org_id)
+           where e.org_id = $1 and e.entry_no > h.entry_no`,
   },
   {
     check: 'sum of all',

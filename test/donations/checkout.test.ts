@@ -27,6 +27,9 @@ describe('opening a donation', () => {
   let org = 800
 
   before(async () => {
+    if (!nock.isActive()) {
+      nock.activate()
+    }
     nock.enableNetConnect('127.0.0.1')
     books = await openBooks()
   })

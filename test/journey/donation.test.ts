@@ -79,6 +79,11 @@ describe('the way of one donation', () => {
       ['income:donations:education', 'credit', 250_050],
     ])
 
+    // The mail is there a moment before the worker has noted that it was sent.
+    await until(async () => {
+      const sent = await service.call('GET', '/v1/receipts?email_state=sent')
+      return (sent.json['data'] as object[]).length === 1
+    })
     const receipts = await service.call('GET', '/v1/receipts')
     const [receipt] = receipts.json['data'] as Record<string, string>[]
     expect(receipt).to.include({ number: '80G/2026-27/000001', amount: 250_050 })

@@ -71,7 +71,7 @@ describe('the verification of the books', () => {
       'balance: entry 2: In INR, debits less credits are 1 minor units instead of 0.',
     )
     expect(findings).to.include(
-      `account balance: account ${BANK}: stored 407 debit, 32 credit, version 7; ` +
+      `account balance: account ${BANK}: stored 407 debit, 32 credit, 7 lines; ` +
         'postings say 408, 32, 7',
     )
     expect(findings).to.include('day balance: account 1 on 2026-05-05: day and postings differ')

@@ -47,8 +47,23 @@ export function assertPostable(draft: Draft): void {
   if (draft.idempotencyKey.length < 1 || draft.idempotencyKey.length > 200) {
     throw refuse('The idempotency key has 1 to 200 characters.')
   }
+  const texts = [
+    draft.kind,
+    draft.idempotencyKey,
+    draft.description,
+    draft.source,
+    draft.actor,
+    ...Object.entries(draft.metadata).flat(),
+    ...draft.lines.map((line) => line.account),
+  ]
+  if (texts.some((text) => text.includes('\0') || !text.isWellFormed())) {
+    throw refuse('A text has U+0000 or half a character, which Postgres cannot hold.')
+  }
   const difference = new Map<string, bigint>()
   for (const line of draft.lines) {
+    if (!/^[A-Z][A-Z0-9]{2,11}$/.test(line.currency)) {
+      throw refuse(`"${line.currency}" is no currency.`)
+    }
     if (line.amount <= 0n || line.amount > MAX_MINOR) {
       throw refuse(`An amount is above zero and at most ${MAX_MINOR}, not ${line.amount}.`)
     }
