@@ -8,6 +8,7 @@ import { mailTo } from '../support/mailbox.ts'
 import { loseQueues } from '../support/queue.ts'
 import { GATEWAYS_URL, startTestService, type TestService } from '../support/service.ts'
 import { until } from '../support/until.ts'
+import { startNock, stopNock } from '../support/nock.ts'
 
 async function allProcessed(service: TestService): Promise<boolean> {
   const [row] = await service.rows<{ n: number }>(
@@ -22,16 +23,12 @@ describe('a flushed queue', () => {
   let workerParts: Parts | undefined
 
   before(async () => {
-    if (!nock.isActive()) {
-      nock.activate()
-    }
-    nock.enableNetConnect('127.0.0.1')
+    startNock()
     service = await startTestService()
   })
 
   after(async () => {
-    nock.cleanAll()
-    nock.restore()
+    stopNock()
     await worker?.close()
     await workerParts?.close()
     await service.stop()

@@ -8,6 +8,7 @@ import { GATEWAYS_URL } from '../support/service.ts'
 import { rejectionOf } from '../gateways/thrown.ts'
 import { openBooks, type Books } from '../ledger/books.ts'
 import { captured, DONOR, record } from './facts.ts'
+import { startNock, stopNock } from '../support/nock.ts'
 
 const DONATION: NewDonation = {
   gateway: 'razorpay',
@@ -27,10 +28,7 @@ describe('opening a donation', () => {
   let org = 800
 
   before(async () => {
-    if (!nock.isActive()) {
-      nock.activate()
-    }
-    nock.enableNetConnect('127.0.0.1')
+    startNock()
     books = await openBooks()
   })
 
@@ -44,6 +42,7 @@ describe('opening a donation', () => {
   })
 
   after(async () => {
+    stopNock()
     await books.close()
   })
 

@@ -2,9 +2,8 @@
 import { expect } from 'chai'
 import nock from 'nock'
 import type { Problem } from '../../src/base/problem.ts'
+import { startNock, stopNock } from '../support/nock.ts'
 import type { CallOptions, GatewayAccount, NewOrder } from '../../src/gateways/gateway.ts'
-
-nock.restore()
 
 export const HOST = 'https://gateway.test'
 export const SECRET = 'TESTSALT123'
@@ -46,7 +45,7 @@ export function isSafe(problem: Problem): void {
 /** Answers calls from within the tests of the `describe` around it, and lets none out. */
 export function withoutNetwork(): void {
   before(() => {
-    nock.activate()
+    startNock()
   })
   beforeEach(() => {
     nock.disableNetConnect()
@@ -57,6 +56,6 @@ export function withoutNetwork(): void {
     nock.enableNetConnect()
   })
   after(() => {
-    nock.restore()
+    stopNock()
   })
 }

@@ -2,19 +2,16 @@
 import nock from 'nock'
 import { donationRequest, razorpayEvent } from '../support/bodies.ts'
 import { GATEWAYS_URL, type JsonObject, type TestService } from '../support/service.ts'
+import { startNock, stopNock } from '../support/nock.ts'
 
 /** Lets nock, and nothing else, stand in for the gateways while the `describe` around it runs. */
 export function withGateways(): void {
   before(() => {
     // Another file may have switched it off for all.
-    if (!nock.isActive()) {
-      nock.activate()
-    }
-    nock.enableNetConnect('127.0.0.1')
+    startNock()
   })
   after(() => {
-    nock.cleanAll()
-    nock.restore()
+    stopNock()
   })
 }
 

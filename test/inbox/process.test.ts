@@ -8,6 +8,7 @@ import { payuCallback, payuVerified, razorpayEvent } from '../support/bodies.ts'
 import { RAZORPAY } from '../support/organisation.ts'
 import { GATEWAYS_URL, startTestService, type TestService } from '../support/service.ts'
 import { razorpayWebhook } from '../support/sign.ts'
+import { startNock, stopNock } from '../support/nock.ts'
 
 interface EventRow {
   event_id: string
@@ -160,10 +161,7 @@ describe('processing the inbox', () => {
 
 describe('processing PayU callbacks', () => {
   before(async () => {
-    if (!nock.isActive()) {
-      nock.activate()
-    }
-    nock.enableNetConnect('127.0.0.1')
+    startNock()
     service = await startTestService()
   })
 
@@ -172,7 +170,7 @@ describe('processing PayU callbacks', () => {
   })
 
   after(async () => {
-    nock.restore()
+    stopNock()
     await service.stop()
   })
 

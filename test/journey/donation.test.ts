@@ -9,23 +9,20 @@ import { donationRequest, payuCallback, payuVerified, razorpayEvent } from '../s
 import { mailTo } from '../support/mailbox.ts'
 import { GATEWAYS_URL, startTestService, type TestService } from '../support/service.ts'
 import { until } from '../support/until.ts'
+import { startNock, stopNock } from '../support/nock.ts'
 
 describe('the way of one donation', () => {
   let service: TestService
   let worker: RunningWorker
 
   before(async () => {
-    if (!nock.isActive()) {
-      nock.activate()
-    }
-    nock.enableNetConnect('127.0.0.1')
+    startNock()
     service = await startTestService()
     worker = startWorker(service.parts)
   })
 
   after(async () => {
-    nock.cleanAll()
-    nock.restore()
+    stopNock()
     await worker.close()
     await service.stop()
   })
