@@ -62,7 +62,13 @@ async function stopAll(): Promise<void> {
   }
 }
 
-async function demo(options: Options): Promise<boolean> {
+/** How it went, and the result as one line of JSON. */
+interface Outcome {
+  isGood: boolean
+  line: string
+}
+
+async function demo(options: Options): Promise<Outcome> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bahi-demo-'))
   stops.push(async () => await rm(dataDir, { recursive: true, force: true }))
   // Its own database, whatever is configured: the demo never touches anybody's books.
@@ -107,7 +113,7 @@ async function report(done: {
   settled: boolean
   mailboxUrl: string | null
   options: Options
-}): Promise<boolean> {
+}): Promise<Outcome> {
   const { parts, summary } = done
   say('\nOne of the journal entries:\n')
   say(await entryText(parts.db, DEMO_ORG_ID))
@@ -139,8 +145,8 @@ async function report(done: {
   }
   const isGood = problems.length === 0 && balance.zero && verification.findings.length === 0
   await stayUp(done.options, isGood)
-  say(JSON.stringify(resultOf(counts, summary, balance.zero, verification.findings.length === 0)))
-  return isGood
+  const verified = verification.findings.length === 0
+  return { isGood, line: JSON.stringify(resultOf(counts, summary, balance.zero, verified)) }
 }
 
 /** Without --once the demo can be looked at until Ctrl-C. */
@@ -190,7 +196,11 @@ async function main(): Promise<number> {
       process.once('SIGINT', () => void stopAll().finally(() => process.exit(130)))
       process.once('SIGTERM', () => void stopAll().finally(() => process.exit(143)))
     }
-    return (await demo(options)) ? 0 : 1
+    const outcome = await demo(options)
+    await stopAll()
+    // The last line: what ends later has nothing to say.
+    say(outcome.line)
+    return outcome.isGood ? 0 : 1
   } catch (error) {
     process.stderr.write(`The demo failed: ${messageOf(error)}\n`)
     return 1

@@ -118,12 +118,18 @@ function limitsOf(name: JobName) {
 }
 
 function bellOf(queue: RingableQueue, name: JobName, log: Log) {
-  queue.on('error', (error: Error) => log.warn({ err: error, queue: name }, 'queue connection'))
+  let isClosing = false
+  queue.on('error', (error: Error) => {
+    if (!isClosing) {
+      log.warn({ err: error, queue: name }, 'queue connection')
+    }
+  })
   return {
     async ring() {
       await queue.add(name, {}, { removeOnComplete: true, removeOnFail: 100 })
     },
     async close() {
+      isClosing = true
       await queue.close()
     },
   }
@@ -143,10 +149,20 @@ interface StartableWorker {
 }
 
 function started(worker: StartableWorker, name: JobName, log: Log): Listener {
-  worker.on('error', (error) => log.warn({ err: error, queue: name }, 'worker connection'))
+  let isClosing = false
+  worker.on('error', (error) => {
+    if (!isClosing) {
+      log.warn({ err: error, queue: name }, 'worker connection')
+    }
+  })
   worker.on('failed', (_job, error) => log.error({ err: error, queue: name }, 'job failed'))
   worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'worker ended'))
-  return { close: async () => await worker.close() }
+  return {
+    async close() {
+      isClosing = true
+      await worker.close()
+    },
+  }
 }
 
 function openRedis(
