@@ -68,6 +68,15 @@ interface Outcome {
   line: string
 }
 
+/** Resolves when somebody wants it to end; more wishes of that kind change nothing. */
+const asked = new Promise<void>((resolve) => {
+  process.on('SIGINT', resolve)
+  process.on('SIGTERM', resolve)
+})
+let isWaiting = false
+/** What a shell expects of a program that Ctrl-C ended. */
+const INTERRUPTED = 130
+
 async function demo(options: Options): Promise<Outcome> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bahi-demo-'))
   stops.push(async () => await rm(dataDir, { recursive: true, force: true }))
@@ -155,10 +164,8 @@ async function stayUp(options: Options, isGood: boolean): Promise<void> {
     return
   }
   say('\nStill up; Ctrl-C ends it.')
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  isWaiting = true
+  await asked
 }
 
 function resultOf(counts: Counts, summary: SimulationSummary, zero: boolean, verified: boolean) {
@@ -192,10 +199,11 @@ async function main(): Promise<number> {
     return 2
   }
   try {
-    if (options.once) {
-      process.once('SIGINT', () => void stopAll().finally(() => process.exit(130)))
-      process.once('SIGTERM', () => void stopAll().finally(() => process.exit(143)))
-    }
+    void asked.then(async () => {
+      if (!isWaiting) {
+        await stopAll().finally(() => process.exit(INTERRUPTED))
+      }
+    })
     const outcome = await demo(options)
     await stopAll()
     // The last line: what ends later has nothing to say.

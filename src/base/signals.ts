@@ -2,15 +2,20 @@
 import type { Log } from './log.ts'
 
 const LONGEST_END_MS = 30_000
+/** A Ctrl-C under npm arrives twice, from the terminal and from npm: that is one wish. */
+const SAME_WISH_MS = 1000
 
 /** On SIGTERM or SIGINT runs `close`, then exits: 0 when all went well, 1 otherwise. */
 export function endOnSignal(log: Log, close: () => Promise<void>): void {
-  let ending = false
+  let endingSince: number | null = null
   const end = (signal: NodeJS.Signals): void => {
-    if (ending) {
-      process.exit(1)
+    if (endingSince !== null) {
+      if (Date.now() - endingSince > SAME_WISH_MS) {
+        process.exit(1)
+      }
+      return
     }
-    ending = true
+    endingSince = Date.now()
     log.info({ signal }, 'ending')
     setTimeout(() => {
       log.error('did not end in time')
