@@ -1,5 +1,5 @@
 /** npm run demo: the main job on real input, in its own database; --once ends when it is done. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -74,11 +74,14 @@ const asked = new Promise<void>((resolve) => {
   process.on('SIGTERM', resolve)
 })
 let isWaiting = false
+let isInterrupted = false
 /** What a shell expects of a program that Ctrl-C ended. */
 const INTERRUPTED = 130
 
 async function demo(options: Options): Promise<Outcome> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bahi-demo-'))
+  // As root, Postgres runs as an account without rights, which has to get in.
+  await chmod(dataDir, 0o755)
   stops.push(async () => await rm(dataDir, { recursive: true, force: true }))
   // Its own database, whatever is configured: the demo never touches anybody's books.
   const env = {
@@ -201,6 +204,7 @@ async function main(): Promise<number> {
   try {
     void asked.then(async () => {
       if (!isWaiting) {
+        isInterrupted = true
         await stopAll().finally(() => process.exit(INTERRUPTED))
       }
     })
@@ -210,6 +214,9 @@ async function main(): Promise<number> {
     say(outcome.line)
     return outcome.isGood ? 0 : 1
   } catch (error) {
+    if (isInterrupted) {
+      return INTERRUPTED
+    }
     process.stderr.write(`The demo failed: ${messageOf(error)}\n`)
     return 1
   } finally {

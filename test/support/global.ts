@@ -1,6 +1,6 @@
 /** Once for the whole run: a real Postgres with a migrated template, and a local mailbox. */
 import sesLocal from 'aws-ses-v2-local'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +23,8 @@ type StartMailbox = (options: { host: string; port: number }) => Promise<Server>
 
 export async function mochaGlobalSetup(): Promise<void> {
   directory = await mkdtemp(join(tmpdir(), 'bahi-test-'))
+  // As root, Postgres runs as an account without rights, which has to get in.
+  await chmod(directory, 0o755)
   postgres = await startEmbeddedPostgres({ directory, fsync: false })
   await asOwner(postgres.adminUrl, async (client) => {
     await client.query(`create database ${TEMPLATE}`)
