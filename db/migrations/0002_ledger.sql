@@ -98,7 +98,10 @@ create table balance_days (
 ) with (fillfactor = 50);
 
 create function journal_entries_guard() returns trigger
-  language plpgsql security definer set search_path = public, pg_temp as
+  language plpgsql security definer
+  set search_path = public, pg_temp
+  -- Plans are kept from when the tables were small: a scan chosen then would grow with the books.
+  set enable_seqscan = off as
 $$
 declare
   batch record;
@@ -156,7 +159,10 @@ end
 $$;
 
 create function postings_guard() returns trigger
-  language plpgsql security definer set search_path = public, pg_temp as
+  language plpgsql security definer
+  set search_path = public, pg_temp
+  -- Plans are kept from when the tables were small: a scan chosen then would grow with the books.
+  set enable_seqscan = off as
 $$
 declare
   broken record;
