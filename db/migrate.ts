@@ -28,15 +28,31 @@ const source: Knex.MigrationSource<string> = {
 
 /** Migrates with the owner's login; gives the names of the migrations that were run. */
 export async function migrate(ownerUrl: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: ownerUrl })
+  await client.connect()
+  try {
+    // One at a time: knex' own lock does not cover the first run, nor the grants.
+    await client.query(`select pg_advisory_lock(${MIGRATION_LOCK})`)
+    return await migrateAlone(ownerUrl, client)
+  } finally {
+    await client.end()
+  }
+}
+
+const MIGRATION_LOCK = 0x6261_6868
+
+async function migrateAlone(ownerUrl: string, client: pg.Client): Promise<string[]> {
   const db = knexModule({
     client: 'pg',
     connection: ownerUrl,
     pool: { min: 0, max: 2 },
     migrations: { migrationSource: source, tableName: 'migrations' },
+    // What fails is thrown; knex need not print it as well.
+    log: { warn: () => undefined, error: () => undefined },
   })
   try {
     const [, names] = (await db.migrate.latest()) as [number, string[]]
-    await afterwards(ownerUrl)
+    await afterwards(client)
     return names
   } finally {
     await db.destroy()
@@ -47,20 +63,14 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
  * BullMQ's own tables, for an installation without Redis, and what the application may do there:
  * BullMQ makes a sequence for each queue when it is first used.
  */
-async function afterwards(ownerUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: ownerUrl })
-  await client.connect()
-  try {
-    await runMigrations(client, 'bullmq')
-    await client.query(`
-      grant select on migrations to bahi_app;
-      grant usage, create on schema bullmq to bahi_app;
-      grant select, insert, update, delete on all tables in schema bullmq to bahi_app;
-      grant usage on all sequences in schema bullmq to bahi_app;
-      grant execute on all functions in schema bullmq to bahi_app;`)
-  } finally {
-    await client.end()
-  }
+async function afterwards(client: pg.Client): Promise<void> {
+  await runMigrations(client, 'bullmq')
+  await client.query(`
+    grant select on migrations to bahi_app;
+    grant usage, create on schema bullmq to bahi_app;
+    grant select, insert, update, delete on all tables in schema bullmq to bahi_app;
+    grant usage on all sequences in schema bullmq to bahi_app;
+    grant execute on all functions in schema bullmq to bahi_app;`)
 }
 
 /** The migrations that the database has not seen. */

@@ -26,13 +26,14 @@ export interface TaxLaw {
 }
 
 /**
- * Oldest first, without gaps. The certificate exists since the financial year 2021-22, so nothing
- * earlier is known here. Clause (b)(ii) of section 133 is that of ordinary approved organisations;
- * the other categories stand in other clauses, so that only the section is named for them.
+ * Oldest first, without gaps. The first Act is in force since 1 April 1962; its certificate exists
+ * since the financial year 2021-22, and what is no certificate now was none before. Clause (b)(ii)
+ * of section 133 is that of ordinary approved organisations; the other categories stand in other
+ * clauses, so that only the section is named for them.
  */
 export const TAX_LAWS: readonly TaxLaw[] = [
   {
-    from: '2021-04-01',
+    from: '1962-04-01',
     to: '2026-03-31',
     act: 'Income-tax Act, 1961',
     deductionSections: {

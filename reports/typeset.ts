@@ -19,6 +19,11 @@ export type Measure = (font: FontName, size: number, text: string) => number
 
 /** More marks than this on one letter occur in no language; they would run into other lines. */
 const TOO_MANY_MARKS = /(\p{M}{4})\p{M}+/gu
+/**
+ * Of several general marks on a letter the first stays: what languages need is one character after
+ * NFC, and fontkit fails where it has to place some of them on each other.
+ */
+const STACKED_MARKS = /([\p{Script=Inherited}&&\p{M}])\p{M}+/gv
 /** Neither printed nor wanted: controls, direction overrides, invisible characters. */
 const INVISIBLE = /[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]--\p{Join_Control}]/gv
 /** Line breaks too; U+FEFF counts as white space in JavaScript, but separates nothing. */
@@ -37,6 +42,7 @@ export function printable(text: string): string {
     .replace(WHITE_SPACE, ' ')
     .replace(INVISIBLE, '')
     .replace(STRAY_JOINER, '')
+    .replace(STACKED_MARKS, '$1')
     .replace(TOO_MANY_MARKS, '$1')
     .trim()
 }
@@ -60,7 +66,7 @@ export function breakLines(text: string, style: Style, width: number, measure: M
     used = 0
   }
   for (const word of printable(text).split(' ')) {
-    const runs = toRuns(word, style.weight)
+    const runs = shapeable(toRuns(word, style.weight), style, measure)
     const space = toRuns(line.length === 0 ? '' : ' ', style.weight)
     const spaceWidth = widthOf(space)
     const wordWidth = widthOf(runs)
@@ -71,6 +77,7 @@ export function breakLines(text: string, style: Style, width: number, measure: M
     }
     startLine()
     for (const part of wordWidth <= width ? [runs] : lettersOf(word, style.weight)) {
+      shapeable(part, style, measure)
       const partWidth = widthOf(part)
       if (used + partWidth > width) {
         startLine()
@@ -81,6 +88,21 @@ export function breakLines(text: string, style: Style, width: number, measure: M
   }
   startLine()
   return lines
+}
+
+/**
+ * Takes the marks off a run that the font engine cannot shape: a name with marks in an order that
+ * no language has must not keep its receipt from being made.
+ */
+function shapeable(runs: Line, style: Style, measure: Measure): Line {
+  for (const run of runs) {
+    try {
+      measure(run.font, style.size, run.text)
+    } catch {
+      run.text = run.text.replace(/\p{M}/gu, '')
+    }
+  }
+  return runs
 }
 
 function toRuns(text: string, weight: Weight): Line {

@@ -1,7 +1,7 @@
 /** Everything that the service needs to run on this machine: what is not configured is embedded. */
 import sesLocal from 'aws-ses-v2-local'
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
@@ -12,11 +12,15 @@ import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
 } from '../src/base/embedded-postgres.ts'
+import { exists } from '../src/base/postgres-home.ts'
+import { messageOf } from '../src/base/problem.ts'
 
 export interface Stack {
   config: Config
   /** The page of the local mailbox, where it is the one that gets the mail. */
   mailboxUrl: string | null
+  /** Resolves where the embedded database ends without having been stopped. */
+  died: Promise<void>
   stop(): Promise<void>
 }
 
@@ -51,6 +55,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
   }
   let mailboxUrl: string | null = null
+  let died: Promise<void> = new Promise(() => undefined)
   try {
     if (env['NODE_ENV'] !== 'production') {
       await developmentSecrets(env, options.dataDir)
@@ -75,17 +80,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         running.push(
           options.throwAway === true ? { stop: async () => await postgres.destroy() } : postgres,
         )
+        died = postgres.died
         await ensureDatabase(postgres, env)
       }
     }
     const config = readConfig(env)
     if (options.databaseOnly !== true) {
-      await migrate(config.databaseOwnerUrl)
+      await migrate(config.databaseOwnerUrl).catch((error: unknown) => {
+        const name = env['DATABASE_OWNER_URL'] === undefined ? 'DATABASE_URL' : 'DATABASE_OWNER_URL'
+        throw new Error(`${name}: ${messageOf(error)}`, { cause: error })
+      })
     }
     if (env['BAHI_EMBEDDED_LOGIN'] !== undefined) {
       await ensureMembership(config.databaseOwnerUrl)
     }
-    return { config, mailboxUrl, stop }
+    return { config, mailboxUrl, died, stop }
   } catch (error) {
     await stop()
     throw error
@@ -101,23 +110,58 @@ export async function developmentSecrets(
     return
   }
   const file = join(dataDir, 'dev-secrets.json')
-  let secrets: Record<string, string>
-  try {
-    secrets = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
-      throw error
-    }
-    secrets = {
-      JWT_SECRET: randomBytes(32).toString('hex'),
-      DATA_KEYS: `dev:${randomBytes(32).toString('base64')}`,
-      DATABASE_PASSWORD: randomBytes(24).toString('hex'),
-    }
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
-  }
+  const secrets = (await readSecrets(file)) ?? (await makeSecrets(file, dataDir))
   for (const [name, value] of Object.entries(secrets)) {
     env[name] = (env[name] ?? '') === '' ? value : env[name]
+  }
+}
+
+async function readSecrets(file: string): Promise<Record<string, string> | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      return undefined
+    }
+    throw error
+  })
+  if (text === undefined) {
+    return undefined
+  }
+  try {
+    return JSON.parse(text) as Record<string, string>
+  } catch (error) {
+    throw new Error(`${file} is damaged: put it back, or remove ${dirname(file)} to start anew`, {
+      cause: error,
+    })
+  }
+}
+
+async function makeSecrets(file: string, dataDir: string): Promise<Record<string, string>> {
+  if (await exists(join(dataDir, 'postgres', 'instance'))) {
+    throw new Error(
+      `${file} is gone, and with it the key of the database beside it: ` +
+        `put it back, or remove ${dataDir} to start anew`,
+    )
+  }
+  const secrets = {
+    JWT_SECRET: randomBytes(32).toString('hex'),
+    DATA_KEYS: `dev:${randomBytes(32).toString('base64')}`,
+    DATABASE_PASSWORD: randomBytes(24).toString('hex'),
+  }
+  await mkdir(dirname(file), { recursive: true })
+  const fresh = `${file}.${randomBytes(4).toString('hex')}`
+  await writeFile(fresh, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 })
+  try {
+    // A link, unlike a rename, does not replace what another start has just made.
+    await link(fresh, file)
+    return secrets
+  } catch (error) {
+    const others = await readSecrets(file)
+    if (others === undefined) {
+      throw error
+    }
+    return others
+  } finally {
+    await rm(fresh, { force: true })
   }
 }
 

@@ -63,6 +63,10 @@ async function main(): Promise<void> {
     const server = await listen(parts)
     stops.push(server.close)
     endOnSignal(parts.log, stopAll)
+    void stack.died.then(async () => {
+      parts.log.fatal('the embedded Postgres ended by itself; start the service again')
+      await stopAll().finally(() => process.exit(1))
+    })
     if (isDemo) {
       await mkdir(dataDir, { recursive: true })
       const running = await describeRunning(config, server.url, gateways.url)

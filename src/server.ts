@@ -29,7 +29,12 @@ export async function startServer(parts: Parts, port: number): Promise<RunningSe
     app,
   )
   server.listen(port, parts.config.host)
-  await once(server, 'listening')
+  await once(server, 'listening').catch((error: unknown) => {
+    if (/ENOTFOUND|EADDRNOTAVAIL|EAI_AGAIN/.test(messageOf(error))) {
+      throw new Error(`HOST ${parts.config.host} is no address of this machine`, { cause: error })
+    }
+    throw error
+  })
   url = urlOf(server, parts.config.host)
   return {
     url,

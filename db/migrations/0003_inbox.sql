@@ -45,6 +45,8 @@ create table inbox_duplicates (
 
 create index inbox_duplicates_by_event on inbox_duplicates (org_id, endpoint_id, dedupe_key);
 
+create index inbox_events_dead on inbox_events (org_id, event_id) where state = 'dead';
+
 create table inbox_attempts (
   org_id integer not null,
   event_id text not null,

@@ -74,7 +74,43 @@ create table payments (
   check ((state = 'captured') = (entry_no is not null))
 );
 
-create index payments_by_order on payments (org_id, gateway, order_ref);
+create index payments_by_donation on payments (org_id, donation_id);
+create index payments_by_gateway_id on payments (org_id, gateway_payment_id);
+
+-- States only move up: what was captured, or paid for, stays so.
+create function payments_guard() returns trigger
+  language plpgsql as
+$$
+begin
+  if array_position(array['failed', 'authorized', 'captured'], new.state)
+       < array_position(array['failed', 'authorized', 'captured'], old.state)
+     or old.state = 'captured'
+        and (new.amount, new.currency, new.entry_no, new.captured_at)
+            is distinct from (old.amount, old.currency, old.entry_no, old.captured_at) then
+    raise exception 'bahi: a payment never goes back' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end
+$$;
+
+create function donations_guard() returns trigger
+  language plpgsql as
+$$
+begin
+  if old.state = 'paid'
+     and (new.state, new.payment_id, new.paid_at, new.order_ref)
+         is distinct from (old.state, old.payment_id, old.paid_at, old.order_ref) then
+    raise exception 'bahi: a paid donation stays paid' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end
+$$;
+
+create trigger guard before update on payments
+  for each row execute function payments_guard();
+
+create trigger guard before update on donations
+  for each row execute function donations_guard();
 
 select bahi_wall('donors', false);
 select bahi_wall('donations', false);
@@ -82,5 +118,5 @@ select bahi_wall('payments', false);
 
 grant select, insert on donors, donations, payments to bahi_app;
 grant update (state, order_ref, paid_at, payment_id) on donations to bahi_app;
-grant update (amount, currency, donation_id, state, method, fee, tax, bank_reference, authorized_at,
-  captured_at, failed_at, failure_reason, entry_no) on payments to bahi_app;
+grant update (amount, currency, order_ref, donation_id, state, method, fee, tax, bank_reference,
+  authorized_at, captured_at, failed_at, failure_reason, entry_no) on payments to bahi_app;

@@ -45,10 +45,13 @@ create table receipt_emails (
   receipt_id text not null,
   to_name text not null,
   to_address text not null,
-  -- waiting → sending → sent; sending → waiting (tried again later); refused and dead end it.
+  -- waiting → sending → sent; sending → waiting (tried again later). It ends without success as
+  -- refused (the address), unconfirmed (SES never answered: it may have arrived) or dead.
   state text not null default 'waiting'
-    check (state in ('waiting', 'sending', 'sent', 'refused', 'dead')),
+    check (state in ('waiting', 'sending', 'sent', 'refused', 'unconfirmed', 'dead')),
   attempts integer not null default 0,
+  -- Attempts of which nobody knows how they ended: no answer, or a worker that died.
+  unknown_attempts integer not null default 0,
   next_try_at timestamptz not null default now(),
   message_id text,
   sent_at timestamptz,
@@ -104,5 +107,5 @@ select bahi_wall('receipt_emails', true);
 grant select, insert on receipt_series, receipts, receipt_emails to bahi_app;
 grant update (last_serial) on receipt_series to bahi_app;
 grant update (pdf_sha256) on receipts to bahi_app;
-grant update (state, attempts, next_try_at, message_id, sent_at, last_error)
+grant update (state, attempts, unknown_attempts, next_try_at, message_id, sent_at, last_error)
   on receipt_emails to bahi_app;

@@ -63,8 +63,14 @@ export const build: Knex = knexModule({ client: 'pg' })
 const RETRY_CODES = new Set(['40001', '40P01'])
 const ATTEMPTS_MAX = 12
 const SYSTEM_POOL_SIZE = 4
-const STATEMENT_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 5000
+/** A statement's limit on the server, and ours on a connection that has fallen silent. */
+const LIMITS = {
+  own: { statementMs: 20_000, silenceMs: 25_000 },
+  system: { statementMs: 5000, silenceMs: 8000 },
+} as const
+/** A transaction whose process was frozen gives its locks back after this time. */
+const IDLE_IN_TRANSACTION_MS = 30_000
 
 const INT8 = 20
 const DATE = 1082
@@ -83,8 +89,8 @@ const types: pg.CustomTypesConfig = {
 }
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const pool = openPool(options, options.poolSize, '')
-  const system = openPool(options, SYSTEM_POOL_SIZE, ' -c bahi.org_id=all')
+  const pool = openPool(options, options.poolSize, LIMITS.own)
+  const system = openPool(options, SYSTEM_POOL_SIZE, LIMITS.system, ' -c bahi.org_id=all')
   return {
     pool,
     async statement<Row extends object>(sql: string, params?: readonly unknown[]) {
@@ -92,25 +98,34 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     transact: async (scope, work, more) => await transact(pool, scope, work, more ?? {}),
     read: async (scope, work) =>
-      await onConnection(pool, async (client) => {
-        await begin(client, scope, 'repeatable read read only')
-        return await finish(client, scope, work)
+      await onConnection(pool, async (client, discard) => {
+        await begin(client, scope, 'repeatable read read only', null)
+        return await finish(client, work, { scope, lock: null, discard })
       }),
-    ping: async (timeoutMs) => await ping(pool, timeoutMs),
+    async ping(timeoutMs) {
+      await Promise.all([ping(pool, timeoutMs), ping(system, timeoutMs)])
+    },
     close: async () => {
       await Promise.all([pool.end(), system.end()])
     },
   }
 }
 
-function openPool(options: DatabaseOptions, size: number, settings: string): pg.Pool {
+function openPool(
+  options: DatabaseOptions,
+  size: number,
+  limits: { statementMs: number; silenceMs: number },
+  settings = '',
+): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: size,
     types,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    statement_timeout: limits.statementMs,
+    query_timeout: limits.silenceMs,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     application_name: options.applicationName ?? 'bahi',
     // Where the login is the owner or a superuser, it still works as the application's role.
     options: `-c role=bahi_app${settings}`,
@@ -133,20 +148,9 @@ async function transact<T>(
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await onConnection(pool, async (client, discard) => {
-        if (options.queue === undefined) {
-          await begin(client, scope, options.isolation ?? 'serializable')
-          return await finish(client, scope, work)
-        }
-        const key = [WRITER_QUEUES[options.queue], scope]
-        await client.query('select pg_advisory_lock($1, $2)', key)
-        try {
-          await begin(client, scope, 'serializable')
-          return await finish(client, scope, work)
-        } finally {
-          // What was committed stays committed: a connection that cannot unlock is thrown away,
-          // and the end of its session frees the lock.
-          await client.query('select pg_advisory_unlock($1, $2)', key).catch(discard)
-        }
+        const lock = options.queue === undefined ? null : lockOf(options.queue, scope)
+        await begin(client, scope, options.isolation ?? 'serializable', lock)
+        return await finish(client, work, { scope, lock, discard })
       })
     } catch (error) {
       const code = sqlStateOf(error)
@@ -198,18 +202,37 @@ async function onConnection<T>(
   }
 }
 
-async function begin(client: pg.PoolClient, scope: Scope, mode: string): Promise<void> {
+/** The two numbers of an advisory lock, as SQL. */
+function lockOf(queue: WriterQueue, scope: Scope): string {
+  if (scope === 'all') {
+    throw new Error('a queue of writers belongs to one organisation')
+  }
+  return `${WRITER_QUEUES[queue]}, ${Math.trunc(scope)}`
+}
+
+/**
+ * One round trip for all of it. The lock is taken in a transaction that ends at once, so that the
+ * snapshot is younger than the wait; and there is no moment in which a process that was frozen
+ * could hold the lock outside a transaction, where Postgres would never take it away.
+ */
+async function begin(
+  client: pg.PoolClient,
+  scope: Scope,
+  mode: string,
+  lock: string | null,
+): Promise<void> {
   const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
-  await client.query(`begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
+  const first = lock === null ? '' : `select pg_advisory_lock(${lock}); commit; `
+  await client.query(`${first}begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
 }
 
 async function finish<T>(
   client: pg.PoolClient,
-  scope: Scope,
   work: (trx: Trx) => Promise<T>,
+  how: { scope: Scope; lock: string | null; discard: (why: Error) => void },
 ): Promise<T> {
   const trx: Trx = {
-    scope,
+    scope: how.scope,
     async query<Row extends object>(sql: string, params?: readonly unknown[]) {
       const result = await client.query<Row>(sql, params === undefined ? undefined : [...params])
       return result.rows
@@ -220,13 +243,15 @@ async function finish<T>(
       return result.rows
     },
   }
+  const unlock = how.lock === null ? '' : `; select pg_advisory_unlock(${how.lock})`
   try {
     const result = await work(trx)
-    await client.query('commit')
+    await client.query(`commit${unlock}`)
     return result
   } catch (error) {
     if (!isConnectionError(error)) {
-      await client.query('rollback')
+      // A connection that cannot roll back is thrown away; the end of its session frees all.
+      await client.query(`rollback${unlock}`).catch(how.discard)
     }
     throw error
   }
@@ -259,9 +284,11 @@ export function isConnectionError(error: unknown): boolean {
   const system = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return (
     /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST)/.test(system) ||
-    /Connection terminated|timeout exceeded when trying to connect|not queryable/i.test(
-      error.message,
-    ) ||
+    CONNECTION_LOST.test(error.message) ||
     (error instanceof AggregateError && error.errors.some(isConnectionError))
   )
 }
+
+/** How `pg` words it; it gives these no code. */
+const CONNECTION_LOST =
+  /Connection terminated|timeout exceeded when trying to connect|not queryable|read timeout/i

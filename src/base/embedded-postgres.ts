@@ -1,7 +1,7 @@
 /** A real Postgres from an npm package, for a machine that has none: made, started and stopped. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,8 @@ export interface EmbeddedPostgres {
   /** The same with another database name, login and password. */
   urlOf(database: string, login?: { user: string; password: string }): string
   stop(): Promise<void>
+  /** Resolves where it ends without having been stopped. */
+  died: Promise<void>
   /** Stops it and removes the cluster: for tests and the demo. */
   destroy(): Promise<void>
 }
@@ -59,16 +61,24 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const adminUrl = urlOf('postgres')
   if (used !== null) {
     const left = () => Promise.resolve()
-    return { adminUrl, urlOf, stop: left, destroy: left }
+    return { adminUrl, urlOf, stop: left, destroy: left, died: new Promise(() => undefined) }
   }
   const guard = startServer({ options, directory, binaries, runAs, port })
   await waitUntilReady(adminUrl, guard)
+  let isStopping = false
+  const stop = async () => {
+    isStopping = true
+    await stopGuard(guard)
+    // A guard that was killed could not take Postgres along.
+    await portInUse(directory)
+  }
   return {
     adminUrl,
     urlOf,
-    stop: async () => await stopGuard(guard),
+    died: new Promise((resolve) => guard.once('exit', () => isStopping || resolve())),
+    stop,
     async destroy() {
-      await stopGuard(guard)
+      await stop()
       await rm(directory, { recursive: true, force: true })
     },
   }
@@ -89,27 +99,47 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Makes the cluster once; its superuser's password stays beside it, readable to its owner only. */
+/**
+ * Makes the cluster and its superuser's password once, and publishes both by one rename: of two
+ * starts at the same time one wins, and the other finds what the winner made.
+ */
 async function ensureCluster(
   directory: string,
   binaries: string,
   runAs: RunAs | null,
 ): Promise<string> {
-  const cluster = join(directory, 'cluster')
-  const passwordFile = join(directory, 'password')
-  if (await exists(join(cluster, 'PG_VERSION'))) {
-    return (await readFile(passwordFile, 'utf8')).trim()
+  const instance = join(directory, 'instance')
+  if (!(await exists(join(instance, 'password')))) {
+    const fresh = await makeCluster(directory, binaries, runAs)
+    try {
+      await rename(fresh, instance)
+    } catch (error) {
+      await rm(fresh, { recursive: true, force: true })
+      if (!(await exists(join(instance, 'password')))) {
+        throw error
+      }
+    }
   }
-  const password = randomBytes(24).toString('hex')
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
+  return (await readFile(join(instance, 'password'), 'utf8')).trim()
+}
+
+async function makeCluster(
+  directory: string,
+  binaries: string,
+  runAs: RunAs | null,
+): Promise<string> {
+  const fresh = join(directory, `new.${randomBytes(4).toString('hex')}`)
+  const passwordFile = join(fresh, 'password')
+  await mkdir(fresh, { mode: 0o700 })
+  await writeFile(passwordFile, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 })
   if (runAs !== null) {
+    await chown(fresh, runAs.uid, runAs.gid)
     await chown(passwordFile, runAs.uid, runAs.gid)
   }
-  const fresh = join(directory, `cluster.${randomBytes(4).toString('hex')}`)
   await run(
     join(binaries, 'bin', 'initdb'),
     [
-      `--pgdata=${fresh}`,
+      `--pgdata=${join(fresh, 'cluster')}`,
       '--username=postgres',
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
@@ -118,8 +148,7 @@ async function ensureCluster(
     ],
     { ...runAs, cwd: '/', env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' } },
   )
-  await rename(fresh, cluster)
-  return password
+  return fresh
 }
 
 /**
@@ -127,7 +156,7 @@ async function ensureCluster(
  * over because its guard was killed too is ended first.
  */
 async function portInUse(directory: string): Promise<number | null> {
-  const cluster = join(directory, 'cluster')
+  const cluster = clusterOf(directory)
   const pidFile = join(cluster, 'postmaster.pid')
   const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n')
   const pid = Number(lines[0])
@@ -143,6 +172,10 @@ async function portInUse(directory: string): Promise<number | null> {
     await new Promise((done) => setTimeout(done, 50))
   }
   return null
+}
+
+function clusterOf(directory: string): string {
+  return join(directory, 'instance', 'cluster')
 }
 
 async function commandOf(pid: number): Promise<string> {
@@ -188,7 +221,7 @@ function startServer(start: {
       start.runAs === null ? '-' : String(start.runAs.gid),
       join(start.binaries, 'bin', 'postgres'),
       '-D',
-      join(start.directory, 'cluster'),
+      clusterOf(start.directory),
       ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     { stdio: ['pipe', 'ignore', 'pipe'], detached: true },

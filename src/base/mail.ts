@@ -18,8 +18,10 @@ export type SendResult =
   | { outcome: 'sent'; messageId: string }
   /** The address or the message is refused for good. */
   | { outcome: 'refused'; reason: string }
-  /** SES is busy, away, or this account may not send just now. */
+  /** SES did not take it: it is busy, away, or this account may not send just now. */
   | { outcome: 'later'; reason: string }
+  /** The message went out to SES and no answer came: it may have been sent. */
+  | { outcome: 'unknown'; reason: string }
 
 export interface Mailer {
   send(mail: Mail): Promise<SendResult>
@@ -28,7 +30,8 @@ export interface Mailer {
 
 /** SES takes 10 MB after base64 through this call. */
 const MESSAGE_BYTES_MAX = 10_000_000
-const TIMEOUT_MS = 15_000
+/** Long, because who gives up too early does not know whether the message was sent. */
+const TIMEOUT_MS = 60_000
 
 /** What SES says when the same message would be refused again. */
 const REFUSED = new Set(['MessageRejected', 'InvalidParameterValue', 'ValidationError'])
@@ -73,13 +76,34 @@ async function send(client: SESClient, mail: Mail): Promise<SendResult> {
       }),
     )
     return answer.MessageId === undefined
-      ? { outcome: 'later', reason: 'SES gave no message id' }
+      ? { outcome: 'unknown', reason: 'SES took it and gave no message id' }
       : { outcome: 'sent', messageId: answer.MessageId }
   } catch (error) {
-    const name = error instanceof Error ? error.name : ''
-    const reason = `${name}: ${messageOf(error)}`.slice(0, 500)
-    return { outcome: REFUSED.has(name) ? 'refused' : 'later', reason }
+    const reason = `${nameOf(error)}: ${messageOf(error)}`.slice(0, 500)
+    return { outcome: outcomeOf(error), reason }
   }
+}
+
+function outcomeOf(error: unknown): 'refused' | 'later' | 'unknown' {
+  if (REFUSED.has(nameOf(error))) {
+    // An identity of ours that is not verified (any more) is no fault of the address.
+    return /not verified/i.test(messageOf(error)) ? 'later' : 'refused'
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const saidNo = statusOf(error) >= 400
+  const neverArrived = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(code)
+  return saidNo || neverArrived ? 'later' : 'unknown'
+}
+
+/** The HTTP status of SES's answer, 0 where there was none. */
+function statusOf(error: unknown): number {
+  const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : null
+  const isAnswer = typeof metadata === 'object' && metadata !== null
+  return isAnswer && 'httpStatusCode' in metadata ? Number(metadata.httpStatusCode) : 0
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : ''
 }
 
 async function compose(mail: Mail): Promise<Buffer> {

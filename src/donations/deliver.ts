@@ -18,14 +18,16 @@ export interface DeliveryParts {
   log: Log
 }
 
-/** Claimed at once, and how many of them are in hand at a time. */
-const CLAIM_MAX = 20
-const CONCURRENCY = 5
+/** Claimed at once, and sent at the same time. */
+const CLAIM_MAX = 5
+/** A claim ends after this time, which is longer than SES may take: its worker is dead then. */
+const CLAIM_MS = 180_000
 /**
- * A claim ends after this time: a worker that died is replaced. SES has no idempotency key, so that
- * a death between its answer and our commit sends that one email twice rather than never.
+ * SES has no idempotency key. Where nobody knows whether it took the email, it is sent once more
+ * after this time, because a lost receipt is worse than a second copy; after that nobody guesses.
  */
-const CLAIM_MS = 120_000
+const UNKNOWN_PAUSE_MS = 600_000
+const UNKNOWN_MAX = 2
 const BACKOFF: Backoff = { firstMs: 4000, mostMs: 7_200_000, attemptsMax: 20 }
 
 interface Claimed extends IssuedReceipt {
@@ -33,6 +35,7 @@ interface Claimed extends IssuedReceipt {
   to_name: string
   to_address: string
   attempts: number
+  unknown_attempts: number
   amount: bigint
   legal_name: string
   mail_from: string
@@ -42,13 +45,7 @@ interface Claimed extends IssuedReceipt {
 /** Sends what is due for one organisation; gives how many emails it took in hand. */
 export async function deliverReceipts(parts: DeliveryParts, orgId: number): Promise<number> {
   const claimed = await claim(parts.db, orgId)
-  const queue = [...claimed]
-  const send = async (): Promise<void> => {
-    for (let email = queue.shift(); email !== undefined; email = queue.shift()) {
-      await deliver(parts, orgId, email)
-    }
-  }
-  await Promise.all(Array.from({ length: CONCURRENCY }, send))
+  await Promise.all(claimed.map(async (email) => await deliver(parts, orgId, email)))
   return claimed.length
 }
 
@@ -57,24 +54,35 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
     orgId,
     async (trx) =>
       await trx.query<Claimed>(
-        `with due as (
+        `with given_up as (
+         -- Still claimed by a worker that died, and not for the first time.
+         update receipt_emails
+            set state = 'unconfirmed', unknown_attempts = unknown_attempts + 1,
+                last_error = 'its worker died, and SES may have taken it'
+          where org_id = $1 and state = 'sending' and next_try_at <= now()
+            and unknown_attempts + 1 >= $4
+       ), due as (
          select org_id, email_id from receipt_emails
-          where org_id = $1 and state in ('waiting', 'sending') and next_try_at <= now()
+          where org_id = $1 and next_try_at <= now()
+            and (state = 'waiting' or (state = 'sending' and unknown_attempts + 1 < $4))
           order by next_try_at, email_id limit $2
           for update skip locked
        ), mine as (
          update receipt_emails e
             set state = 'sending', attempts = e.attempts + 1,
+                unknown_attempts =
+                  e.unknown_attempts + case e.state when 'sending' then 1 else 0 end,
                 next_try_at = now() + $3 * interval '1 millisecond'
            from due where e.org_id = due.org_id and e.email_id = due.email_id
          returning e.*
        )
-       select m.email_id, m.to_name, m.to_address, m.attempts, r.receipt_id, r.number,
+       select m.email_id, m.to_name, m.to_address, m.attempts, m.unknown_attempts,
+              r.receipt_id, r.number,
               r.document_sealed, r.pdf_sha256, r.amount, o.legal_name, o.mail_from, o.mail_from_name
          from mine m
          join receipts r on r.org_id = m.org_id and r.receipt_id = m.receipt_id
          join organisations o on o.org_id = m.org_id`,
-        [orgId, CLAIM_MAX, CLAIM_MS],
+        [orgId, CLAIM_MAX, CLAIM_MS, UNKNOWN_MAX],
       ),
     { isolation: 'read committed' },
   )
@@ -142,11 +150,29 @@ function textOf(email: Claimed): string {
   ].join('\n')
 }
 
+/** The state that an attempt leaves, and how long the next one waits. */
+function nextOf(email: Claimed, outcome: SendResult['outcome']): { state: string; waitMs: number } {
+  switch (outcome) {
+    case 'sent':
+    case 'refused':
+      return { state: outcome, waitMs: 0 }
+    case 'later': {
+      const waitMs = delayAfter(BACKOFF, email.attempts)
+      return waitMs === null ? { state: 'dead', waitMs: 0 } : { state: 'waiting', waitMs }
+    }
+    case 'unknown':
+      return email.unknown_attempts + 1 >= UNKNOWN_MAX
+        ? { state: 'unconfirmed', waitMs: 0 }
+        : { state: 'waiting', waitMs: UNKNOWN_PAUSE_MS }
+    default:
+      return outcome satisfies never
+  }
+}
+
 async function record(db: Database, orgId: number, attempt: Attempt): Promise<void> {
   const { email, result, pdfHash } = attempt
-  const wait = result.outcome === 'later' ? delayAfter(BACKOFF, email.attempts) : null
-  const state = { sent: 'sent', refused: 'refused', later: wait === null ? 'dead' : 'waiting' }
-  emails.inc({ state: state[result.outcome] })
+  const { state, waitMs } = nextOf(email, result.outcome)
+  emails.inc({ state })
   await db.transact(
     orgId,
     async (trx) => {
@@ -157,17 +183,19 @@ async function record(db: Database, orgId: number, attempt: Attempt): Promise<vo
       await trx.query(
         `update receipt_emails
             set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,
-                last_error = $5, next_try_at = now() + $6 * interval '1 millisecond'
+                last_error = $5, next_try_at = now() + $6 * interval '1 millisecond',
+                unknown_attempts = unknown_attempts + $8
           where org_id = $1 and email_id = $2 and state <> 'sent'
             and ($3 = 'sent' or (state = 'sending' and attempts = $7))`,
         [
           orgId,
           email.email_id,
-          state[result.outcome],
+          state,
           result.outcome === 'sent' ? result.messageId : null,
           result.outcome === 'sent' ? null : result.reason,
-          wait ?? 0,
+          waitMs,
           email.attempts,
+          result.outcome === 'unknown' ? 1 : 0,
         ],
       )
     },

@@ -95,6 +95,7 @@ export function applyFact(
       // What was captured counts, whatever was authorised before.
       payment.amount = fact.amount
       payment.currency = fact.currency
+      payment.order_ref = fact.orderRef ?? payment.order_ref
       payment.captured_at ??= fact.occurredAt
       payment.entry_no ??= posted.entryNo
       payment.donation_id ??= posted.donationId
@@ -162,7 +163,7 @@ export async function savePayments(
        $13::bigint[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
        $18::text[], $19::bigint[]) as n
      on conflict (org_id, payment_id) do update
-       set amount = excluded.amount, currency = excluded.currency,
+       set amount = excluded.amount, currency = excluded.currency, order_ref = excluded.order_ref,
            donation_id = excluded.donation_id, state = excluded.state, method = excluded.method,
            fee = excluded.fee, tax = excluded.tax, bank_reference = excluded.bank_reference,
            authorized_at = excluded.authorized_at, captured_at = excluded.captured_at,

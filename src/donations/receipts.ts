@@ -1,5 +1,6 @@
 /** Issues receipts for paid donations: numbered without a gap, complete, never changed. */
 import { delayAfter, type Backoff } from '../base/backoff.ts'
+import { receiptText } from '../../reports/receipt-text.ts'
 import { financialYear, indianDate, type IsoDate } from '../base/clock.ts'
 import { seal, type Keyring } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
@@ -95,7 +96,7 @@ function reasonAgainst(
   }
   try {
     const numbering = { series: seriesOf(source), year: yearOf(source), serial: 1, issuedAt: now }
-    receiptDocument(source, numbering, keyring)
+    receiptText(receiptDocument(source, numbering, keyring))
     return null
   } catch (error) {
     return messageOf(error)

@@ -32,6 +32,7 @@ interface Donation {
   gateway: string
   order_ref: string
   state: 'open' | 'paid'
+  amount: bigint
   currency: string
   fund: string
 }
@@ -128,7 +129,7 @@ function fingerprintOf(fact: Fact): Buffer {
 async function loadDonations(trx: Trx, facts: readonly Fact[]): Promise<Map<string, Donation>> {
   const withOrder = facts.filter((fact) => fact.orderRef !== null)
   const rows = await trx.query<Donation>(
-    `select donation_id, gateway, order_ref, state, currency, fund
+    `select donation_id, gateway, order_ref, state, amount, currency, fund
        from donations
       where org_id = $1 and (gateway, order_ref) in (select * from unnest($2::text[], $3::text[]))`,
     [trx.scope, withOrder.map((fact) => fact.gateway), withOrder.map((fact) => fact.orderRef)],
@@ -136,7 +137,10 @@ async function loadDonations(trx: Trx, facts: readonly Fact[]): Promise<Map<stri
   return new Map(rows.map((row) => [`${row.gateway} ${row.order_ref}`, row]))
 }
 
-/** What a captured fact paid for; a fact that paid for no open donation is money unidentified. */
+/**
+ * What a captured fact paid for. What no open donation asked for, in exactly that amount, is money
+ * unidentified: somebody has to look at it.
+ */
 interface Paid {
   entryNo: bigint
   donationId: string | null

@@ -23,8 +23,10 @@ export interface StoredEvent {
 }
 
 /** A time before this, or this long after the event came in, is a fault and no booking date. */
-const EARLIEST = new Date('2015-01-01T00:00:00Z')
+const EARLIEST = new Date('2015-01-01T00:00:00+05:30')
 const AHEAD_MS_MAX = 24 * 60 * 60 * 1000
+/** Ten thousand crore rupees: above, it is a fault, and sums would leave what JSON can say. */
+const AMOUNT_MAX = 10_000_000_000_000n
 
 export const BATCH_MAX = 500
 
@@ -140,7 +142,10 @@ function readEvent(event: StoredEvent): GatewayEvent {
     event.account,
     event.confirmation,
   )
-  for (const { key, occurredAt } of result.facts) {
+  for (const { key, occurredAt, amount } of result.facts) {
+    if (amount > AMOUNT_MAX) {
+      throw new Problem('malformed_event', { detail: `${key} is about ${amount} minor units.` })
+    }
     const ahead = occurredAt.getTime() - event.received_at.getTime()
     if (occurredAt < EARLIEST || ahead > AHEAD_MS_MAX) {
       throw new Problem('malformed_event', {

@@ -2,6 +2,7 @@
 import { sha256 } from '../base/crypto.ts'
 import type { Database } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
+import { Problem } from '../base/problem.ts'
 import type { Bells } from '../base/queue.ts'
 import type { RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
@@ -34,6 +35,8 @@ interface Incoming {
 /** How many calls share one insert at the most, and how many inserts run at a time. */
 const BATCH_MAX = 500
 const INSERTS_MAX = 2
+/** More calls than this do not wait for the database: they are told to come again. */
+const WAITING_MAX = 5000
 
 export function openIntake(db: Database, bells: Bells): Intake {
   let waiting: Incoming[] = []
@@ -67,6 +70,9 @@ export function openIntake(db: Database, bells: Bells): Intake {
 
   return {
     async receive(endpoint, webhook, now) {
+      if (waiting.length >= WAITING_MAX) {
+        throw new Problem('unavailable', { detail: 'Too many calls wait.', retryAfter: 5 })
+      }
       const gateway = gateways[endpoint.gateway]
       const verified = gateway.verify(webhook, endpoint.account, validSecrets(endpoint, now))
       const needsConfirmation = gateway.needsConfirmation(webhook) !== null

@@ -67,6 +67,17 @@ describe('Postgres that goes away', () => {
     expect(stored).to.have.length(1)
   })
 
+  it('answers 503 and heals when its connections fall silent without being closed', async () => {
+    const warm = await Promise.all([4, 5, 6, 7].map((n) => service.deliver('razorpay', event(n))))
+    expect(warm.map((answer) => answer.status)).to.deep.equal([200, 200, 200, 200])
+    proxy.silence()
+    expect((await service.call('GET', '/readyz', { role: null })).status).to.equal(503)
+    const lost = await service.deliver('razorpay', event(8))
+    expect(lost.status).to.equal(503)
+    await until(async () => (await service.deliver('razorpay', event(8))).status === 200, 40_000)
+    await until(async () => (await service.call('GET', '/readyz', { role: null })).status === 200)
+  })
+
   it('posts once when the connection breaks at COMMIT of the batch', async () => {
     for (const answerTo of ['commit', 'insert into payments']) {
       const n = answerTo === 'commit' ? 11 : 12

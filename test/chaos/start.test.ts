@@ -1,6 +1,7 @@
 /** npm start on a bare machine: up on embedded parts, down without a trace, up with its data. */
 import { expect } from 'chai'
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -54,7 +55,7 @@ describe('npm start', () => {
   }
 
   async function postgresPid(dataDir: string): Promise<number> {
-    const file = join(dataDir, 'postgres', 'cluster', 'postmaster.pid')
+    const file = join(dataDir, 'postgres', 'instance', 'cluster', 'postmaster.pid')
     return Number((await readFile(file, 'utf8')).split('\n')[0])
   }
 
@@ -76,6 +77,45 @@ describe('npm start', () => {
     const verify = startScript('scripts/verify-books.ts', { DATA_DIR: one })
     await verify.says('The books agree')
     expect(await again.process.end('SIGTERM')).to.equal(0)
+  })
+
+  it('ends with its npm when that is told to end', async () => {
+    const dataDir = await folder()
+    const npm = spawn('npm', ['start'], {
+      env: { ...process.env, DATA_DIR: dataDir, LOG_LEVEL: 'warn', REDIS_URL: '' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    let output = ''
+    npm.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+    await until(() => output.includes('Ctrl-C ends it.'))
+    const pid = await postgresPid(dataDir)
+    npm.kill('SIGTERM')
+    await until(() => !isAlive(pid))
+  })
+
+  it('lets one of two starts in one fresh folder win, and the next one up again', async () => {
+    const dataDir = await folder()
+    const both = [0, 1].map(() =>
+      startScript('scripts/up.ts', { DATA_DIR: dataDir, LOG_LEVEL: 'warn' }),
+    )
+    started.push(...both)
+    await until(() => both.some((one) => one.output().includes('Ctrl-C ends it.')))
+    await until(() => both.some((one) => one.child.exitCode === 1))
+    for (const one of both) {
+      await one.end('SIGTERM')
+    }
+    const again = await up(dataDir)
+    expect(await again.process.end('SIGTERM')).to.equal(0)
+  })
+
+  it('ends by itself when its Postgres does', async () => {
+    const dataDir = await folder()
+    const { process: service } = await up(dataDir)
+    process.kill(await postgresPid(dataDir), 'SIGKILL')
+    expect(await service.ended()).to.equal(1)
+    expect(service.output()).to.include('the embedded Postgres ended by itself')
   })
 
   it('takes its Postgres along when it is killed with kill -9', async () => {

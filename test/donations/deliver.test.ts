@@ -161,19 +161,38 @@ describe('the email of a receipt', () => {
     expect(await deliver()).to.equal(0)
   })
 
-  it('waits while SES hangs up, answers nonsense, or is away', async () => {
-    for (const answer of [
-      'hang up',
-      { error: 'InternalFailure', message: 'x', status: 500 },
-    ] as const) {
-      const [address = ''] = await issued()
-      ses.answer(() => answer)
-      await deliver()
-      expect(await seen(address)).to.include({ state: 'waiting', attempts: 1 })
-      await service.rows(`update receipt_emails set state = 'dead' where to_address = $1`, [
-        address,
-      ])
-    }
+  it('of which nobody knows whether SES took it is sent once more, much later', async () => {
+    const [address = ''] = await issued()
+    ses.answer(() => 'hang up')
+    await deliver()
+    expect(await seen(address)).to.include({ state: 'waiting', attempts: 1 })
+    expect(await wait(address)).to.be.within(540, 600)
+    await makeDue(address)
+    await deliver()
+    expect(await seen(address)).to.include({ state: 'unconfirmed', attempts: 2 })
+    await makeDue(address)
+    expect(await deliver()).to.equal(0)
+  })
+
+  it('that two workers died with is given up as unconfirmed', async () => {
+    const [address = ''] = await issued()
+    await service.rows(
+      `update receipt_emails set state = 'sending', attempts = 2, unknown_attempts = 1
+        where to_address = $1`,
+      [address],
+    )
+    await makeDue(address)
+    expect(await deliver()).to.equal(0)
+    expect(await seen(address)).to.include({ state: 'unconfirmed' })
+    expect(ses.sent).to.deep.equal([])
+  })
+
+  it('waits while SES fails, or is away', async () => {
+    const [first = ''] = await issued()
+    ses.answer(() => ({ error: 'InternalFailure', message: 'x', status: 500 }))
+    await deliver()
+    expect(await seen(first)).to.include({ state: 'waiting', attempts: 1 })
+    await service.rows(`update receipt_emails set state = 'dead' where to_address = $1`, [first])
     const nobody = `http://127.0.0.1:${await freePort()}`
     const mailer = openMailer({ ...service.config.ses, endpoint: nobody })
     const [address = ''] = await issued()
@@ -221,7 +240,7 @@ describe('the email of a receipt', () => {
     const first = deliver()
     await until(() => ses.calls > calls)
     expect((await seen(address))['state']).to.equal('sending')
-    expect(await wait(address)).to.be.within(60, 120)
+    expect(await wait(address)).to.be.within(120, 180)
     expect(await deliver()).to.equal(0)
     held.resolve('accept')
     expect(await first).to.equal(1)

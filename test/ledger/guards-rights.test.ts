@@ -93,7 +93,7 @@ describe('the application’s role', () => {
     tax_approvals: ['valid_to'],
     inbox_events: ['body', 'received_at', 'dedupe_key', 'secret_id', 'account', 'content_type'],
     donations: ['amount', 'currency', 'fund', 'donor_id'],
-    payments: ['gateway', 'account', 'gateway_payment_id', 'order_ref'],
+    payments: ['gateway', 'account', 'gateway_payment_id'],
     donors: ['name', 'tax_id_sealed'],
     receipts: ['number', 'serial', 'amount', 'document_sealed'],
     receipt_emails: ['to_address', 'receipt_id'],

@@ -7,47 +7,31 @@ export interface Proxy {
   /** Breaks every connection and refuses new ones. */
   cut(): void
   restore(): void
+  /** Every connection that is open now falls silent for ever; new ones work. */
+  silence(): void
   /** The next connection that sends this text gets no answer to it: it is broken instead. */
   swallowAnswerTo(text: string): void
   close(): Promise<void>
 }
 
+/** What the test wants of the connections, now and from now on. */
+interface Wishes {
+  isCut: boolean
+  /** The text whose answer is swallowed, once. */
+  fatal: string | null
+  /** Connections that were opened in an earlier generation say nothing more. */
+  generation: number
+}
+
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
   const sockets = new Set<Socket>()
-  let isCut = false
-  let fatal: string | null = null
+  const wishes: Wishes = { isCut: false, fatal: null, generation: 0 }
   const server: Server = createServer((client) => {
-    if (isCut) {
+    if (wishes.isCut) {
       client.destroy()
       return
     }
-    const upstream = connect(target.port, target.host)
-    sockets.add(client).add(upstream)
-    const end = () => {
-      client.destroy()
-      upstream.destroy()
-      sockets.delete(client)
-      sockets.delete(upstream)
-    }
-    let isDoomed = false
-    client.on('data', (chunk) => {
-      if (fatal !== null && chunk.includes(fatal)) {
-        fatal = null
-        isDoomed = true
-      }
-      upstream.write(chunk)
-    })
-    upstream.on('data', (chunk) => {
-      if (isDoomed) {
-        end()
-      } else {
-        client.write(chunk)
-      }
-    })
-    for (const socket of [client, upstream]) {
-      socket.on('error', end)
-      socket.on('close', end)
-    }
+    join(client, connect(target.port, target.host), { wishes, sockets })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -63,19 +47,60 @@ export async function startProxy(target: { host: string; port: number }): Promis
   return {
     port: address.port,
     cut() {
-      isCut = true
+      wishes.isCut = true
       breakAll()
     },
     restore() {
-      isCut = false
+      wishes.isCut = false
+    },
+    silence() {
+      wishes.generation += 1
     },
     swallowAnswerTo(text) {
-      fatal = text
+      wishes.fatal = text
     },
     async close() {
       breakAll()
       server.close()
       await once(server, 'close')
     },
+  }
+}
+
+/** Carries bytes between the two, as far as the test wants it. */
+function join(
+  client: Socket,
+  upstream: Socket,
+  { wishes, sockets }: { wishes: Wishes; sockets: Set<Socket> },
+): void {
+  sockets.add(client).add(upstream)
+  const bornIn = wishes.generation
+  let isDoomed = false
+  const end = () => {
+    client.destroy()
+    upstream.destroy()
+    sockets.delete(client)
+    sockets.delete(upstream)
+  }
+  client.on('data', (chunk) => {
+    if (bornIn < wishes.generation) {
+      return
+    }
+    if (wishes.fatal !== null && chunk.includes(wishes.fatal)) {
+      wishes.fatal = null
+      isDoomed = true
+    }
+    upstream.write(chunk)
+  })
+  upstream.on('data', (chunk) => {
+    if (isDoomed) {
+      end()
+    } else {
+      client.write(chunk)
+    }
+  })
+  for (const socket of [client, upstream]) {
+    socket.on('error', end)
+    socket.on('close', end)
   }
 }

@@ -48,7 +48,7 @@ const taxId = z.discriminatedUnion('type', [
 ])
 
 const donor = z.strictObject({
-  name: line(120),
+  name: line(120).regex(/\p{L}/u, 'must have a letter in it'),
   email: z.email('must be an email address').max(254),
   phone: z
     .string()

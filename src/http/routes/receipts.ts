@@ -19,7 +19,7 @@ const query = z.strictObject({
     .optional(),
   donation: z.string().max(40).optional(),
   number: z.string().max(40).optional(),
-  email_state: z.enum(['waiting', 'sending', 'sent', 'refused', 'dead']).optional(),
+  email_state: z.enum(['waiting', 'sending', 'sent', 'refused', 'unconfirmed', 'dead']).optional(),
 })
 
 interface Row {
