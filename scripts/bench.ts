@@ -1,0 +1,12 @@
+/** npm run bench -- NAME: measures; what is compared is printed, then one line of JSON. */
+import { benchPosting } from './bench/posting.ts'
+
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = { posting: benchPosting }
+
+const run = BENCHES[process.argv[2] ?? '']
+if (run === undefined) {
+  process.stderr.write(`npm run bench -- ${Object.keys(BENCHES).join('|')}\n`)
+  process.exitCode = 2
+} else {
+  await run()
+}
