@@ -23,7 +23,8 @@ create table accounts (
   version bigint not null default 0 check (version >= 0),
   created_at timestamptz not null default now(),
   primary key (org_id, account_id),
-  unique (org_id, code, currency),
+  -- Not by org_id first: a planner without statistics would choose it for everything.
+  unique (code, currency, org_id),
   check (floor is null
     or case normal when 'debit' then debits - credits else credits - debits end >= floor)
 ) with (fillfactor = 50);
@@ -100,8 +101,12 @@ create table balance_days (
 create function journal_entries_guard() returns trigger
   language plpgsql security definer
   set search_path = public, pg_temp
-  -- Plans are kept from when the tables were small: a scan chosen then would grow with the books.
-  set enable_seqscan = off as
+  -- A planner without statistics takes an organisation's rows for few and reads them all: here
+  -- every row is looked up by its key, whatever the planner believes.
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off as
 $$
 declare
   batch record;
@@ -161,8 +166,12 @@ $$;
 create function postings_guard() returns trigger
   language plpgsql security definer
   set search_path = public, pg_temp
-  -- Plans are kept from when the tables were small: a scan chosen then would grow with the books.
-  set enable_seqscan = off as
+  -- A planner without statistics takes an organisation's rows for few and reads them all: here
+  -- every row is looked up by its key, whatever the planner believes.
+  set enable_seqscan = off
+  set enable_bitmapscan = off
+  set enable_hashjoin = off
+  set enable_mergejoin = off as
 $$
 declare
   broken record;

@@ -1,4 +1,5 @@
 /** Posts drafts that come together in one transaction: a batch forms while another is in flight. */
+import { setImmediate } from 'node:timers/promises'
 import { isConnectionError, type Database } from '../base/db.ts'
 import { messageOf, Problem } from '../base/problem.ts'
 import type { Draft } from './core/entry.ts'
@@ -32,6 +33,8 @@ export function openBatcher(db: Database): Batcher {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, DRAFTS_MAX)
       await postBatch(db, orgId, batch)
+      // Whoever has just heard his result may post again: he comes along in the next batch.
+      await setImmediate()
     }
   }
 

@@ -34,9 +34,13 @@ export interface Posted {
 /** What was posted before under the keys of these drafts, by key. */
 export async function readPosted(trx: Trx, drafts: readonly Draft[]): Promise<Map<string, Posted>> {
   const rows = await trx.query<{ idempotency_key: string; entry_no: bigint; fingerprint: Buffer }>(
-    `select idempotency_key, entry_no, fingerprint
-       from journal_entries
-      where org_id = $1 and idempotency_key = any($2)`,
+    // Key by key: asked for all at once, a planner without statistics reads the whole journal.
+    `select k.key as idempotency_key, e.entry_no, e.fingerprint
+       from unnest($2::text[]) as k (key)
+      cross join lateral (
+        select entry_no, fingerprint from journal_entries
+         where org_id = $1 and idempotency_key = k.key limit 1
+      ) e`,
     [trx.scope, drafts.map((draft) => draft.idempotencyKey)],
   )
   return new Map(
