@@ -6,6 +6,7 @@ import type { Server } from 'node:http'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { migrate } from '../db/migrate.ts'
+import { sha256 } from '../src/base/crypto.ts'
 import { ConfigError, readConfig, type Config } from '../src/base/config.ts'
 import {
   freePort,
@@ -145,7 +146,6 @@ async function makeSecrets(file: string, dataDir: string): Promise<Record<string
   const secrets = {
     JWT_SECRET: randomBytes(32).toString('hex'),
     DATA_KEYS: `dev:${randomBytes(32).toString('base64')}`,
-    DATABASE_PASSWORD: randomBytes(24).toString('hex'),
   }
   await mkdir(dirname(file), { recursive: true })
   const fresh = `${file}.${randomBytes(4).toString('hex')}`
@@ -170,7 +170,8 @@ async function ensureDatabase(
   postgres: EmbeddedPostgres,
   env: Record<string, string | undefined>,
 ): Promise<void> {
-  const password = env['DATABASE_PASSWORD'] ?? randomBytes(24).toString('hex')
+  // Made from the cluster's own, so that whoever shares a running cluster changes nothing.
+  const password = sha256(`${LOGIN} ${new URL(postgres.adminUrl).password}`).toString('hex')
   await asOwner(postgres.adminUrl, async (client) => {
     const { rows } = await client.query('select 1 from pg_database where datname = $1', [DATABASE])
     if (rows.length === 0) {
