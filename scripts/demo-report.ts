@@ -27,7 +27,7 @@ export async function drained(db: Database, timeoutMs: number): Promise<boolean>
     const [row] = await db.statement<{ waiting: boolean }>(
       `select exists (select 1 from inbox_events where state = 'waiting')
            or exists (select 1 from outbox where state = 'waiting')
-           or exists (select 1 from receipt_emails where state in ('waiting', 'sending'))
+           or exists (select 1 from receipt_emails where state in ('waiting', 'claimed', 'sending'))
            as waiting`,
     )
     if (row?.waiting === false) {

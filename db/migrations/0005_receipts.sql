@@ -45,12 +45,13 @@ create table receipt_emails (
   receipt_id text not null,
   to_name text not null,
   to_address text not null,
-  -- waiting → sending → sent; sending → waiting (tried again later). It ends without success as
-  -- refused (the address), unconfirmed (SES never answered: it may have arrived) or dead.
+  -- waiting → claimed (by a worker) → sending (handed to SES) → sent; back to waiting where it is
+  -- tried again later. It ends without success as refused (the address), unconfirmed (SES never
+  -- answered: it may have arrived) or dead.
   state text not null default 'waiting'
-    check (state in ('waiting', 'sending', 'sent', 'refused', 'unconfirmed', 'dead')),
+    check (state in ('waiting', 'claimed', 'sending', 'sent', 'refused', 'unconfirmed', 'dead')),
   attempts integer not null default 0,
-  -- Attempts of which nobody knows how they ended: no answer, or a worker that died.
+  -- Attempts of which nobody knows how they ended: no answer, or a worker that died while sending.
   unknown_attempts integer not null default 0,
   next_try_at timestamptz not null default now(),
   message_id text,
@@ -65,7 +66,7 @@ create table receipt_emails (
 );
 
 create index receipt_emails_due on receipt_emails (org_id, next_try_at, email_id)
-  where state in ('waiting', 'sending');
+  where state in ('waiting', 'claimed', 'sending');
 
 -- Serials grow by one and never go back; what was issued is never changed.
 create function receipt_series_guard() returns trigger

@@ -55,7 +55,7 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
     async (trx) =>
       await trx.query<Claimed>(
         `with given_up as (
-         -- Still claimed by a worker that died, and not for the first time.
+         -- Handed to SES by a worker that died then, and not for the first time.
          update receipt_emails
             set state = 'unconfirmed', unknown_attempts = unknown_attempts + 1,
                 last_error = 'its worker died, and SES may have taken it'
@@ -64,12 +64,13 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
        ), due as (
          select org_id, email_id from receipt_emails
           where org_id = $1 and next_try_at <= now()
-            and (state = 'waiting' or (state = 'sending' and unknown_attempts + 1 < $4))
+            and (state in ('waiting', 'claimed')
+                 or (state = 'sending' and unknown_attempts + 1 < $4))
           order by next_try_at, email_id limit $2
           for update skip locked
        ), mine as (
          update receipt_emails e
-            set state = 'sending', attempts = e.attempts + 1,
+            set state = 'claimed', attempts = e.attempts + 1,
                 unknown_attempts =
                   e.unknown_attempts + case e.state when 'sending' then 1 else 0 end,
                 next_try_at = now() + $3 * interval '1 millisecond'
@@ -94,6 +95,9 @@ async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Pro
   try {
     const pdf = await receiptPdf(email, orgId, parts.files, parts.keyring)
     pdfHash = pdf.sha256
+    if (!(await handOver(parts.db, orgId, email))) {
+      return
+    }
     result = await parts.mailer.send({
       from: { name: email.mail_from_name, address: email.mail_from },
       to: { name: email.to_name, address: email.to_address },
@@ -137,6 +141,25 @@ async function recordSurely(parts: DeliveryParts, orgId: number, attempt: Attemp
       await delay(pause)
     }
   }
+}
+
+/**
+ * Notes that the email goes to SES now: a worker that dies before did not send it, one that dies
+ * after may have. False where the claim was lost to another worker.
+ */
+async function handOver(db: Database, orgId: number, email: Claimed): Promise<boolean> {
+  const rows = await db.transact(
+    orgId,
+    async (trx) =>
+      await trx.query(
+        `update receipt_emails set state = 'sending'
+          where org_id = $1 and email_id = $2 and state = 'claimed' and attempts = $3
+         returning email_id`,
+        [orgId, email.email_id, email.attempts],
+      ),
+    { isolation: 'read committed' },
+  )
+  return rows.length > 0
 }
 
 function textOf(email: Claimed): string {
@@ -186,7 +209,7 @@ async function record(db: Database, orgId: number, attempt: Attempt): Promise<vo
                 last_error = $5, next_try_at = now() + $6 * interval '1 millisecond',
                 unknown_attempts = unknown_attempts + $8
           where org_id = $1 and email_id = $2 and state <> 'sent'
-            and ($3 = 'sent' or (state = 'sending' and attempts = $7))`,
+            and ($3 = 'sent' or (state in ('claimed', 'sending') and attempts = $7))`,
         [
           orgId,
           email.email_id,

@@ -83,7 +83,7 @@ const CHECKS: readonly { check: string; sql: string }[] = [
               select org_id, 'receipt of', subject, next_try_at from outbox where state = 'waiting'
               union all
               select org_id, 'email', email_id, next_try_at
-                from receipt_emails where state in ('waiting', 'sending')
+                from receipt_emails where state in ('waiting', 'claimed', 'sending')
             ) work
            where org_id = $1 and due < now() - interval '${STUCK_MINUTES} minutes'`,
   },

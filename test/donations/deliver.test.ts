@@ -187,6 +187,19 @@ describe('the email of a receipt', () => {
     expect(ses.sent).to.deep.equal([])
   })
 
+  it('that no worker lived to hand to SES is taken over without a doubt', async () => {
+    const [address = ''] = await issued()
+    await service.rows(
+      `update receipt_emails set state = 'claimed', attempts = 3, unknown_attempts = 1
+        where to_address = $1`,
+      [address],
+    )
+    await makeDue(address)
+    expect(await deliver()).to.equal(1)
+    expect(await seen(address)).to.include({ state: 'sent', attempts: 4 })
+    expect(ses.sent).to.have.length(1)
+  })
+
   it('waits while SES fails, or is away', async () => {
     const [first = ''] = await issued()
     ses.answer(() => ({ error: 'InternalFailure', message: 'x', status: 500 }))

@@ -11,6 +11,16 @@ import { allow, principalOf } from '../auth.ts'
 import { limit, queryOf } from '../input.ts'
 import { listOf } from '../list.ts'
 
+const EMAIL_STATES = [
+  'waiting',
+  'claimed',
+  'sending',
+  'sent',
+  'refused',
+  'unconfirmed',
+  'dead',
+] as const
+
 const query = z.strictObject({
   limit,
   starting_after: z
@@ -19,7 +29,7 @@ const query = z.strictObject({
     .optional(),
   donation: z.string().max(40).optional(),
   number: z.string().max(40).optional(),
-  email_state: z.enum(['waiting', 'sending', 'sent', 'refused', 'unconfirmed', 'dead']).optional(),
+  email_state: z.enum(EMAIL_STATES).optional(),
 })
 
 interface Row {
