@@ -21,7 +21,8 @@ const DUE: Readonly<Record<Work, string>> = {
               group by org_id`,
   emails: `select org_id, count(*)::integer as due, min(created_at) as oldest
              from receipt_emails
-            where state in ('waiting', 'claimed', 'sending') and next_try_at <= now() group by org_id`,
+            where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
+            group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */
