@@ -2,8 +2,8 @@
 import { expect } from 'chai'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import pg from 'pg'
 import { razorpayEvent } from '../support/bodies.ts'
+import { holdBatch } from '../support/held-batch.ts'
 import { startScript, type TestProcess } from '../support/process.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -73,23 +73,11 @@ describe('SIGTERM', () => {
       const payment = { id: `pay_TESTbatch000${n}`, orderId: null, amount: 100 + n }
       await service.deliver('razorpay', razorpayEvent('payment.captured', payment))
     }
-    const holder = new pg.Client({ connectionString: service.database.ownerUrl })
-    await holder.connect()
-    await holder.query('begin; lock table payments in exclusive mode')
-    const worker = startScript('jobs/worker.ts', { ...service.env, LOG_LEVEL: 'info' })
+    const { worker, release } = await holdBatch(service)
     started.push(worker)
-    await until(async () => {
-      const waiting = await service.rows(
-        `select 1 from pg_stat_activity
-          where application_name = 'bahi worker' and wait_event_type = 'Lock'
-            and query like '%insert into payments%'`,
-      )
-      return waiting.length > 0
-    })
     worker.child.kill('SIGTERM')
     await worker.says('"ending"')
-    await holder.query('rollback')
-    await holder.end()
+    await release()
     expect(await worker.ended()).to.equal(0)
     const [row] = await service.rows<{ n: number }>(
       `select count(*)::integer as n from inbox_events where state = 'waiting'`,

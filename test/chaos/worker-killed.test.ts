@@ -1,8 +1,8 @@
 /** A worker that dies in the middle of a batch leaves nothing behind, and nothing undone. */
 import { expect } from 'chai'
-import pg from 'pg'
 import { verifyBooks } from '../../scripts/verify-books.ts'
 import { razorpayEvent } from '../support/bodies.ts'
+import { holdBatch } from '../support/held-batch.ts'
 import { startScript, type TestProcess } from '../support/process.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -31,23 +31,10 @@ describe('a worker killed with kill -9 in the middle of a batch', () => {
         expect(answer.status).to.equal(200)
       }
     }
-    // The lock lets the batch post its entries and holds it before it can note the payments.
-    const holder = new pg.Client({ connectionString: service.database.ownerUrl })
-    await holder.connect()
-    await holder.query('begin; lock table payments in exclusive mode')
-    const first = startScript('jobs/worker.ts', { ...service.env, LOG_LEVEL: 'info' })
+    const { worker: first, release } = await holdBatch(service)
     workers.push(first)
-    await until(async () => {
-      const waiting = await service.rows(
-        `select 1 from pg_stat_activity
-          where application_name = 'bahi worker' and wait_event_type = 'Lock'
-            and query like '%insert into payments%'`,
-      )
-      return waiting.length > 0
-    })
     expect(await first.end('SIGKILL')).to.equal('SIGKILL')
-    await holder.query('rollback')
-    await holder.end()
+    await release()
     const [afterKill] = await service.rows<{ n: number }>(
       'select count(*)::integer as n from journal_entries',
     )
