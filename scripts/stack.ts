@@ -178,10 +178,11 @@ async function ensureDatabase(
       await client.query(`create database ${DATABASE}`)
     }
     const { rows: roles } = await client.query('select 1 from pg_roles where rolname = $1', [LOGIN])
-    const verb = roles.length === 0 ? 'create' : 'alter'
-    await client.query(
-      `${verb} role ${LOGIN} login noinherit password ${client.escapeLiteral(password)}`,
-    )
+    if (roles.length === 0) {
+      await client.query(
+        `create role ${LOGIN} login noinherit password ${client.escapeLiteral(password)}`,
+      )
+    }
   })
   env['DATABASE_URL'] = postgres.urlOf(DATABASE, { user: LOGIN, password })
   env['DATABASE_OWNER_URL'] = postgres.urlOf(DATABASE)

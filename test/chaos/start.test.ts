@@ -6,6 +6,8 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { asOwner } from '../../scripts/stack.ts'
+import { startEmbeddedPostgres } from '../../src/base/embedded-postgres.ts'
 import { isAlive, startScript, type TestProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 
@@ -59,6 +61,20 @@ describe('npm start', () => {
     return Number((await readFile(file, 'utf8')).split('\n')[0])
   }
 
+  /** What the running database knows of the service's login. */
+  async function loginOf(dataDir: string): Promise<string | undefined> {
+    const shared = await startEmbeddedPostgres({
+      directory: join(dataDir, 'postgres'),
+      share: true,
+    })
+    return await asOwner(shared.adminUrl, async (client) => {
+      const { rows } = await client.query<{ rolpassword: string }>(
+        `select rolpassword from pg_authid where rolname = 'bahi'`,
+      )
+      return rows[0]?.rolpassword
+    })
+  }
+
   it('runs twice beside itself, ends with exit 0 and leaves no process behind', async () => {
     const [one, other] = await Promise.all([folder(), folder()])
     const [first, second] = await Promise.all([up(one), up(other)])
@@ -74,8 +90,11 @@ describe('npm start', () => {
     const again = await up(one)
     const { token } = again.running
     expect(token).to.be.a('string')
-    const verify = startScript('scripts/verify-books.ts', { DATA_DIR: one })
+    const login = await loginOf(one)
+    const secrets = { JWT_SECRET: 'x'.repeat(32), DATA_KEYS: `k:${'A'.repeat(43)}=` }
+    const verify = startScript('scripts/verify-books.ts', { DATA_DIR: one, ...secrets })
     await verify.says('The books agree')
+    expect(await loginOf(one), 'verify leaves the running service its login').to.equal(login)
     expect(await again.process.end('SIGTERM')).to.equal(0)
   })
 

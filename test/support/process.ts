@@ -29,6 +29,8 @@ export function startScript(
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // Not `exit`: what it wrote last comes after that.
+  const closed = once(child, 'close')
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) => {
@@ -47,17 +49,14 @@ export function startScript(
       }, timeoutMs)
     },
     async ended() {
-      if (child.exitCode === null && child.signalCode === null) {
-        await once(child, 'exit')
-      }
+      await closed
       return child.exitCode ?? child.signalCode
     },
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) {
-        const exited = once(child, 'exit')
         child.kill(signal)
-        await exited
       }
+      await closed
       return child.exitCode ?? child.signalCode
     },
   }
