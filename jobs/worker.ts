@@ -5,7 +5,7 @@ import { openMailer } from '../src/base/mail.ts'
 import { openParts, type Parts } from '../src/base/parts.ts'
 import { messageOf } from '../src/base/problem.ts'
 import type { JobName, Listener } from '../src/base/queue.ts'
-import { endOnSignal } from '../src/base/signals.ts'
+import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
 import { confirmPayments } from './confirm-payments.ts'
 import { issueReceiptsJob } from './issue-receipts.ts'
 import type { Job, JobParts } from './job.ts'
@@ -48,6 +48,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const parts = openParts(readConfig(process.env), 'bahi worker')
     const worker = startWorker(parts)
     parts.log.info('working')
+    outliveLostConnections(parts.log)
     endOnSignal(parts.log, async () => {
       await worker.close()
       await parts.close()

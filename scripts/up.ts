@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ConfigError } from '../src/base/config.ts'
 import { openParts, type Parts } from '../src/base/parts.ts'
 import { messageOf } from '../src/base/problem.ts'
-import { endOnSignal } from '../src/base/signals.ts'
+import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
 import { startServer, type RunningServer } from '../src/server.ts'
 import { startWorker } from '../jobs/worker.ts'
 import { describeRunning, seedDemo } from './demo-organisation.ts'
@@ -62,6 +62,7 @@ async function main(): Promise<void> {
     stops.push(worker.close)
     const server = await listen(parts)
     stops.push(server.close)
+    outliveLostConnections(parts.log)
     endOnSignal(parts.log, stopAll)
     void stack.died.then(async () => {
       parts.log.fatal('the embedded Postgres ended by itself; start the service again')

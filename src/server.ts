@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { makeApp } from './app.ts'
 import { ConfigError, readConfig } from './base/config.ts'
 import { openParts, type Parts } from './base/parts.ts'
-import { endOnSignal } from './base/signals.ts'
+import { endOnSignal, outliveLostConnections } from './base/signals.ts'
 import { messageOf } from './base/problem.ts'
 
 export interface RunningServer {
@@ -68,6 +68,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const parts = openParts(config, 'bahi api')
     const server = await startServer(parts, config.port ?? DEFAULT_PORT)
     parts.log.info({ url: server.url }, 'listening')
+    outliveLostConnections(parts.log)
     endOnSignal(parts.log, async () => {
       await server.close()
       await parts.close()

@@ -1,4 +1,5 @@
 /** Ends a process in order when it is asked to, and at once when it is asked again. */
+import { isConnectionError } from './db.ts'
 import type { Log } from './log.ts'
 
 const LONGEST_END_MS = 30_000
@@ -31,4 +32,19 @@ export function endOnSignal(log: Log, close: () => Promise<void>): void {
   }
   process.on('SIGTERM', end)
   process.on('SIGINT', end)
+}
+
+/**
+ * A database connection that a library forgot to listen to reports its end as an uncaught error:
+ * that connection is gone, and is no reason for the process to go too. Anything else ends it.
+ */
+export function outliveLostConnections(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    if (isConnectionError(error)) {
+      log.warn({ err: error }, 'a connection was lost')
+      return
+    }
+    log.fatal({ err: error }, 'an error that nobody caught')
+    process.exit(1)
+  })
 }
