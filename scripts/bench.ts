@@ -1,7 +1,11 @@
 /** npm run bench -- NAME: measures; what is compared is printed, then one line of JSON. */
 import { benchPosting } from './bench/posting.ts'
+import { benchReads } from './bench/reads.ts'
 
-const BENCHES: Readonly<Record<string, () => Promise<void>>> = { posting: benchPosting }
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  posting: benchPosting,
+  reads: benchReads,
+}
 
 const run = BENCHES[process.argv[2] ?? '']
 if (run === undefined) {

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import { seal, type Keyring } from '../../src/base/crypto.ts'
 import { newId } from '../../src/base/ids.ts'
 import type { GatewayName } from '../../src/gateways/fact.ts'
+import { genesisOf } from '../../src/ledger/core/link.ts'
 
 export interface OrganisationSpec {
   orgId: number
@@ -79,7 +80,7 @@ async function insertOrganisation(client: pg.Client, spec: OrganisationSpec): Pr
   )
   await client.query('insert into journal_heads (org_id, hash) values ($1, $2)', [
     spec.orgId,
-    Buffer.alloc(32),
+    genesisOf(spec.slug),
   ])
   for (const { fund, name } of spec.funds) {
     await client.query('insert into funds (org_id, fund, name) values ($1, $2, $3)', [

@@ -1,154 +1,210 @@
 /** npm run bench -- posting: our engine against the usual design, on one server in one run. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { migrate } from '../../db/migrate.ts'
-import { createOrganisation } from '../../db/seeds/organisation.ts'
-import { demoOrganisation } from '../../db/seeds/demo.ts'
-import { openDatabase, type Database } from '../../src/base/db.ts'
-import { startEmbeddedPostgres } from '../../src/base/embedded-postgres.ts'
-import { openLog } from '../../src/base/log.ts'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { openBatcher } from '../../src/ledger/batcher.ts'
-import type { Draft } from '../../src/ledger/core/entry.ts'
-import { asOwner } from '../stack.ts'
 import { measureCallers, type Measured } from './callers.ts'
-import { openUsualLedger } from './usual-ledger.ts'
+import { measureCopy } from './copy-limit.ts'
+import { ACCOUNTS, draftBetween, hotPair, spreadPair, type Pair } from './drafts.ts'
+import { fill } from './fill.ts'
+import { CONNECTIONS, openBenchServer, ORG, type BenchServer } from './server.ts'
+import { openUsualLedger, type UsualLedger } from './usual-ledger.ts'
 
-const CONNECTIONS = 20
-const ACCOUNTS = 1000
-const SECONDS = 8
-const WARM_UP_SECONDS = 2
+/** Every measurement is made this often, in turn with the others; medians are reported. */
+const ROUNDS = 3
+const SECONDS = 4
+const WARM_UP_SECONDS = 1
 
-/** An entry of two lines between the clearing account and one of `accounts` funds. */
-function draftOf(key: string, fund: number): Draft {
-  return {
-    kind: 'donation_captured',
-    effectiveOn: '2026-11-20',
-    idempotencyKey: key,
-    description: `Donation to fund ${fund}`,
-    source: key,
-    actor: 'bench',
-    reverses: null,
-    metadata: { fund: String(fund) },
-    lines: [
-      { account: 'assets:clearing:razorpay', direction: 'debit', amount: 100n, currency: 'INR' },
-      { account: `income:donations:f${fund}`, direction: 'credit', amount: 100n, currency: 'INR' },
-    ],
+const INTRODUCTION = `Entries of two lines a second; embedded Postgres, fsync on.
+Ours: SERIALIZABLE, with organisation, idempotency key, balance and day balance after each line,
+and hash chain. The usual design: one READ COMMITTED transaction an entry, both accounts locked in
+order, none of these. ${ROUNDS} rounds, each measurement in turn; medians.
+`
+
+interface Run {
+  key: string
+  what: string
+  measure(round: number): Promise<Measured>
+}
+
+/**
+ * Prints what it compares, then one line of JSON. BENCH_ENTRIES fills the books with so many
+ * entries in the end, and measures ours again.
+ */
+export async function benchPosting(): Promise<void> {
+  const server = await openBenchServer()
+  try {
+    const usual = await openUsualLedger(server.url, ACCOUNTS, CONNECTIONS)
+    process.stdout.write(`${INTRODUCTION}\n`)
+    await openAccounts(server)
+    const results = await inTurn([
+      usualRun(usual, 'usual_hot_64', 'usual, one hot account, 64 callers', 64, hotPair),
+      ourRun(server, 'hot_64', 'ours, one hot account, 64 callers', 64, hotPair),
+      usualRun(usual, 'usual_spread_64', 'usual, 1,000 accounts, 64 callers', 64, spreadPair),
+      ourRun(server, 'spread_64', 'ours, 1,000 accounts, 64 callers', 64, spreadPair),
+      ourRun(server, 'callers_256', 'ours, 1,000 accounts, 256 callers', 256, spreadPair),
+      usualRun(usual, 'usual_single', 'usual, one caller', 1, spreadPair),
+      ourRun(server, 'single', 'ours, one caller', 1, spreadPair),
+      processesRun(server, 1, 'one_process', 'ours, one process with 128 callers'),
+      processesRun(server, 2, 'two_processes', 'ours, two processes with 64 callers each'),
+    ])
+    const copyLimit = await measureCopy(server)
+    process.stdout.write(`  ${'COPY of the same rows, the limit'.padEnd(44)} ${pad(copyLimit)}/s\n`)
+    const filled = await measureFilled(server)
+    const ratios = ratiosOf(results, copyLimit, filled)
+    const line = { ...results, copy_limit_per_s: copyLimit, ...filled, ...ratios }
+    process.stdout.write(`${JSON.stringify(line)}\n`)
+    await usual.close()
+  } finally {
+    await server.close()
   }
 }
 
-async function measureOurs(
-  db: Database,
-  name: string,
-  callers: number,
-  accounts: number,
-): Promise<Measured> {
-  const batcher = openBatcher(db)
-  const measured = await measureCallers({
-    callers,
-    seconds: SECONDS,
-    warmUpSeconds: WARM_UP_SECONDS,
-    async call(n) {
-      const result = await batcher.post(1, draftOf(`${name}:${n}`, n % accounts))
-      if (result.status !== 'posted') {
-        throw new Error(`not posted: ${result.status}`)
+function usualRun(usual: UsualLedger, key: string, what: string, callers: number, pair: Pair): Run {
+  const call = async (n: number): Promise<void> => {
+    const [from, to] = pair(n)
+    await usual.transfer(from, to, 100)
+  }
+  const measure = async () => await measureCallers({ ...TIMES, callers, call })
+  return { key, what, measure }
+}
+
+const TIMES = { seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS }
+
+function ourRun(server: BenchServer, key: string, what: string, callers: number, pair: Pair): Run {
+  return {
+    key,
+    what,
+    async measure(round) {
+      const batcher = openBatcher(server.db)
+      const measured = await measureCallers({
+        ...TIMES,
+        callers,
+        async call(n) {
+          const draft = draftBetween(`${key}:${round}:${n}`, pair(n))
+          const result = await batcher.post(ORG, draft)
+          if (result.status !== 'posted') {
+            throw new Error(`not posted: ${result.status}`)
+          }
+        },
+      })
+      await batcher.close()
+      return measured
+    },
+  }
+}
+
+const run = promisify(execFile)
+
+/** 128 callers spread over processes that post to the same hot account. */
+function processesRun(server: BenchServer, processes: number, key: string, what: string): Run {
+  const script = fileURLToPath(new URL('poster.ts', import.meta.url))
+  const callers = String(128 / processes)
+  return {
+    key,
+    what,
+    async measure(round) {
+      const said = await Promise.all(
+        Array.from({ length: processes }, async (_, index) => {
+          const name = `${key}-${index}:${round}`
+          const args = [script, server.url, name, callers, String(SECONDS)]
+          const { stdout } = await run(process.execPath, args)
+          return JSON.parse(stdout) as Measured
+        }),
+      )
+      return {
+        per_s: said.reduce((sum, one) => sum + one.per_s, 0),
+        p50_ms: Math.max(...said.map((one) => one.p50_ms)),
+        p99_ms: Math.max(...said.map((one) => one.p99_ms)),
       }
     },
-  })
-  await batcher.close()
-  return measured
+  }
 }
 
-function say(what: string, measured: Measured): void {
-  const { per_s: rate, p50_ms: p50, p99_ms: p99 } = measured
-  process.stdout.write(
-    `  ${what.padEnd(44)} ${String(rate).padStart(7)}/s  p50 ${p50} ms  p99 ${p99} ms\n`,
+/** Every account is there before anything is measured. */
+async function openAccounts(server: BenchServer): Promise<void> {
+  const batcher = openBatcher(server.db)
+  await Promise.all(
+    Array.from({ length: ACCOUNTS }, async (_, n) => {
+      await batcher.post(ORG, draftBetween(`open:${n}`, [n, n + 1]))
+    }),
   )
+  await batcher.close()
 }
 
-/** Prints what it compares, then one line of JSON. */
-export async function benchPosting(): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'bahi-bench-'))
-  await chmod(directory, 0o755)
-  const postgres = await startEmbeddedPostgres({ directory })
-  try {
-    await asOwner(postgres.adminUrl, async (client) => {
-      await client.query('create database bench')
-    })
-    const url = postgres.urlOf('bench')
-    await migrate(url)
-    const keyring = { sealWith: 'bench', keys: new Map([['bench', Buffer.alloc(32)]]) }
-    await asOwner(url, async (client) => {
-      await createOrganisation(client, keyring, demoOrganisation('http://bench.test'))
-    })
-    const db = openDatabase({ url, poolSize: CONNECTIONS, log: openLog('warn', 'bench') })
-    const usual = await openUsualLedger(url, ACCOUNTS, CONNECTIONS)
+async function inTurn(runs: readonly Run[]): Promise<Record<string, Measured>> {
+  const measured = new Map<string, Measured[]>(runs.map(({ key }) => [key, []]))
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const { key, measure } of runs) {
+      measured.get(key)?.push(await measure(round))
+    }
+  }
+  const results: Record<string, Measured> = {}
+  for (const { key, what } of runs) {
+    const result = medianOf(measured.get(key) ?? [])
+    results[key] = result
     process.stdout.write(
-      'Entries of two lines a second; embedded Postgres, fsync on. Ours with idempotency, ' +
-        'organisation,\nday balances and hash chain; the usual design (one READ COMMITTED ' +
-        'transaction an entry) with none.\n\n',
+      `  ${what.padEnd(44)} ${pad(result.per_s)}/s  p50 ${result.p50_ms} ms  ` +
+        `p99 ${result.p99_ms} ms\n`,
     )
-    const results: Record<string, Measured> = {}
-    const usualCall = (accounts: number) => async (n: number) => {
-      await usual.transfer(0, 1 + (n % accounts), 100)
-    }
-    const runs: [string, string, () => Promise<Measured>][] = [
-      ['usual_hot_64', 'usual, one hot account, 64 callers', () => callers(64, usualCall(1))],
-      ['hot_64', 'ours, one hot account, 64 callers', () => measureOurs(db, 'hot', 64, 1)],
-      [
-        'usual_spread_64',
-        'usual, 1,000 accounts, 64 callers',
-        () => callers(64, spreadCall(usual)),
-      ],
-      ['spread_64', 'ours, 1,000 accounts, 64 callers', () => measureOurs(db, 'sp', 64, ACCOUNTS)],
-      [
-        'callers_256',
-        'ours, 1,000 accounts, 256 callers',
-        () => measureOurs(db, 'c', 256, ACCOUNTS),
-      ],
-      ['usual_single', 'usual, one caller', () => callers(1, spreadCall(usual))],
-      ['single', 'ours, one caller', () => measureOurs(db, 'one', 1, ACCOUNTS)],
-    ]
-    for (const [key, what, run] of runs) {
-      const measured = await run()
-      results[key] = measured
-      say(what, measured)
-    }
-    process.stdout.write(`${JSON.stringify({ ...results, ...ratiosOf(results) })}\n`)
-    await usual.close()
-    await db.close()
-  } finally {
-    await postgres.destroy()
-    await rm(directory, { recursive: true, force: true })
+  }
+  return results
+}
+
+function medianOf(all: readonly Measured[]): Measured {
+  const median = (of: (one: Measured) => number): number =>
+    all.map(of).sort((one, other) => one - other)[Math.floor(all.length / 2)] ?? 0
+  return {
+    per_s: median((one) => one.per_s),
+    p50_ms: median((one) => one.p50_ms),
+    p99_ms: median((one) => one.p99_ms),
   }
 }
 
-async function callers(count: number, call: (n: number) => Promise<void>): Promise<Measured> {
-  return await measureCallers({
-    callers: count,
-    seconds: SECONDS,
-    warmUpSeconds: WARM_UP_SECONDS,
-    call,
-  })
-}
-
-/** Any two of the thousand accounts. */
-function spreadCall(usual: { transfer(from: number, to: number, n: number): Promise<void> }) {
-  return async (n: number) => {
-    await usual.transfer(
-      n % ACCOUNTS,
-      (n * 7 + 1) % ACCOUNTS === n % ACCOUNTS ? ACCOUNTS : (n * 7 + 1) % ACCOUNTS,
-      100,
-    )
+async function measureFilled(server: BenchServer): Promise<Record<string, Measured | number>> {
+  const entries = Number(process.env['BENCH_ENTRIES'] ?? 0)
+  if (entries === 0) {
+    return {}
   }
+  const seconds = await fill(server, entries)
+  const speed = Math.round(entries / seconds)
+  process.stdout.write(`\nWith ${entries} entries (posted at ${speed}/s):\n`)
+  const results = await inTurn([
+    ourRun(server, 'filled_hot_64', 'ours, one hot account, 64 callers', 64, hotPair),
+    ourRun(server, 'filled_spread_64', 'ours, 1,000 accounts, 64 callers', 64, spreadPair),
+    ourRun(server, 'filled_256', 'ours, 1,000 accounts, 256 callers', 256, spreadPair),
+  ])
+  return { ...results, filled_entries: entries, fill_per_s: speed }
 }
 
-function ratiosOf(results: Record<string, Measured>): Record<string, number> {
+function ratiosOf(
+  results: Readonly<Record<string, Measured>>,
+  copyLimit: number,
+  filled: Readonly<Record<string, Measured | number>>,
+): Record<string, number> {
   const ratio = (one: number | undefined, other: number | undefined) =>
     Math.round(((one ?? 0) / (other ?? 1)) * 100) / 100
-  return {
+  const filledRate = (key: string) => {
+    const measured = filled[key]
+    return typeof measured === 'object' ? measured.per_s : undefined
+  }
+  const ratios = {
     ratio_hot: ratio(results['hot_64']?.per_s, results['usual_hot_64']?.per_s),
     ratio_spread: ratio(results['spread_64']?.per_s, results['usual_spread_64']?.per_s),
+    ratio_copy: ratio(results['callers_256']?.per_s, copyLimit),
     ratio_single: ratio(results['single']?.p50_ms, results['usual_single']?.p50_ms),
+    ratio_processes: ratio(results['two_processes']?.per_s, results['one_process']?.per_s),
   }
+  return filled['filled_entries'] === undefined
+    ? ratios
+    : {
+        ...ratios,
+        ratio_filled_hot: ratio(filledRate('filled_hot_64'), results['hot_64']?.per_s),
+        ratio_filled_spread: ratio(filledRate('filled_spread_64'), results['spread_64']?.per_s),
+        ratio_filled_256: ratio(filledRate('filled_256'), results['callers_256']?.per_s),
+      }
+}
+
+function pad(rate: number): string {
+  return String(rate).padStart(7)
 }

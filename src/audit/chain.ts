@@ -1,8 +1,4 @@
-/** The hash chain: each record's hash covers the one before it and the record's own fields. */
-import { sha256 } from '../base/crypto.ts'
-
-/** The hash before the first record of a chain. */
-export const GENESIS: Buffer = Buffer.alloc(32)
+/** The canonical encoding that hashes cover: named fields in a fixed order, never printed JSON. */
 
 /** A field and its text; the order is part of the encoding. */
 export type Field = readonly [name: string, text: string]
@@ -17,9 +13,4 @@ export function encodeFields(version: string, fields: readonly Field[]): Buffer 
     text += `${name}=${Buffer.byteLength(value)}:${value}\n`
   }
   return Buffer.from(text)
-}
-
-/** SHA-256 over the previous hash (32 bytes) and the encoded record. */
-export function nextHash(previous: Buffer, encoded: Buffer): Buffer {
-  return sha256(Buffer.concat([previous, encoded]))
 }

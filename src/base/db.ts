@@ -1,10 +1,8 @@
 /** Connections and transactions. Only the edges (routes, jobs, scripts, intake) open one. */
 import knexModule, { type Knex } from 'knex'
 import pg from 'pg'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from './log.ts'
-import { serializationRetries } from './metrics.ts'
-import { Problem } from './problem.ts'
+import { readOnly, transact, transactOnce } from './transaction.ts'
 
 /** Whose rows a transaction may see: one organisation's, or (intake, sweep) everybody's. */
 export type Scope = number | 'all'
@@ -33,9 +31,25 @@ export interface TransactOptions {
 
 export type WriterQueue = 'journal' | 'receipts'
 
+/** One statement with $1, $2, … parameters; under its name a connection plans it once. */
+export interface Statement {
+  name: string
+  sql: string
+  params: readonly unknown[]
+}
+
 export interface Database {
   /** Runs `work` in one transaction, SERIALIZABLE unless told, again where Postgres asks for it. */
   transact<T>(scope: Scope, work: (trx: Trx) => Promise<T>, options?: TransactOptions): Promise<T>
+  /**
+   * A SERIALIZABLE transaction of one statement, all of it in one round trip: for what an
+   * organisation's writers do most. Run again where Postgres asks for it.
+   */
+  transactOnce<Row extends object>(
+    scope: number,
+    statement: Statement,
+    queue: WriterQueue,
+  ): Promise<Row[]>
   /** A read-only transaction with one snapshot for all its queries. */
   read<T>(scope: Scope, work: (trx: Trx) => Promise<T>): Promise<T>
   /**
@@ -54,20 +68,20 @@ export interface DatabaseOptions {
   poolSize: number
   log: Log
   applicationName?: string
+  /** For scripts that read all of the books: a statement may take half an hour. */
+  patient?: boolean
 }
 
 /** The query builder; it makes SQL only, the transaction runs it. */
 export const build: Knex = knexModule({ client: 'pg' })
 
-/** 40001 and 40P01: Postgres undid the transaction and asks for it to be run again. */
-const RETRY_CODES = new Set(['40001', '40P01'])
-const ATTEMPTS_MAX = 12
 const SYSTEM_POOL_SIZE = 4
 const CONNECT_TIMEOUT_MS = 5000
 /** A statement's limit on the server, and ours on a connection that has fallen silent. */
 const LIMITS = {
   own: { statementMs: 20_000, silenceMs: 25_000 },
   system: { statementMs: 5000, silenceMs: 8000 },
+  patient: { statementMs: 30 * 60_000, silenceMs: 31 * 60_000 },
 } as const
 /** A transaction whose process was frozen gives its locks back after this time. */
 const IDLE_IN_TRANSACTION_MS = 30_000
@@ -89,7 +103,11 @@ const types: pg.CustomTypesConfig = {
 }
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const pool = openPool(options, options.poolSize, LIMITS.own)
+  const pool = openPool(
+    options,
+    options.poolSize,
+    options.patient === true ? LIMITS.patient : LIMITS.own,
+  )
   const system = openPool(options, SYSTEM_POOL_SIZE, LIMITS.system, ' -c bahi.org_id=all')
   return {
     pool,
@@ -97,11 +115,9 @@ export function openDatabase(options: DatabaseOptions): Database {
       return (await system.query<Row>(sql, params === undefined ? undefined : [...params])).rows
     },
     transact: async (scope, work, more) => await transact(pool, scope, work, more ?? {}),
-    read: async (scope, work) =>
-      await onConnection(pool, async (client, discard) => {
-        await begin(client, scope, 'repeatable read read only', null)
-        return await finish(client, work, { scope, lock: null, discard })
-      }),
+    transactOnce: async (scope, statement, queue) =>
+      await transactOnce(pool, scope, statement, queue),
+    read: async (scope, work) => await readOnly(pool, scope, work),
     async ping(timeoutMs) {
       await Promise.all([ping(pool, timeoutMs), ping(system, timeoutMs)])
     },
@@ -129,6 +145,8 @@ function openPool(
     application_name: options.applicationName ?? 'bahi',
     // Where the login is the owner or a superuser, it still works as the application's role.
     options: `-c role=bahi_app${settings}`,
+    // Statements may follow each other without waiting; who awaits each notices nothing.
+    pipeline: true,
   })
   // An idle connection that breaks is replaced by the pool; without a listener it ends the process.
   pool.on('error', (error) => {
@@ -137,124 +155,6 @@ function openPool(
     }
   })
   return pool
-}
-
-async function transact<T>(
-  pool: pg.Pool,
-  scope: Scope,
-  work: (trx: Trx) => Promise<T>,
-  options: TransactOptions,
-): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await onConnection(pool, async (client, discard) => {
-        const lock = options.queue === undefined ? null : lockOf(options.queue, scope)
-        await begin(client, scope, options.isolation ?? 'serializable', lock)
-        return await finish(client, work, { scope, lock, discard })
-      })
-    } catch (error) {
-      const code = sqlStateOf(error)
-      if (code === undefined || !RETRY_CODES.has(code)) {
-        throw error
-      }
-      serializationRetries.inc({ code })
-      if (attempt === ATTEMPTS_MAX) {
-        throw new Problem('unavailable', {
-          detail: 'Too many others write to the same books; nothing was written. Try again.',
-          moved: 'no',
-          retryAfter: 1,
-          cause: error,
-        })
-      }
-      // Full jitter up to 5, 10, 20 … 640 ms: those who collided do not meet again.
-      await delay(Math.random() * 5 * 2 ** Math.min(attempt - 1, 7))
-    }
-  }
-}
-
-/** First half of a queue's advisory key pair; the second is the organisation. */
-const WRITER_QUEUES: Readonly<Record<WriterQueue, number>> = {
-  journal: 0x62616869,
-  receipts: 0x6261686a,
-}
-
-async function onConnection<T>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient, discard: (why: Error) => void) => Promise<T>,
-): Promise<T> {
-  const client = await pool.connect()
-  let broken: Error | undefined
-  const discard = (why: Error) => {
-    broken = why
-  }
-  // A checked-out connection reports its death here; without a listener it would end the process.
-  client.on('error', discard)
-  try {
-    return await work(client, discard)
-  } catch (error) {
-    if (isConnectionError(error)) {
-      discard(error instanceof Error ? error : new Error(String(error)))
-    }
-    throw error
-  } finally {
-    client.off('error', discard)
-    client.release(broken)
-  }
-}
-
-/** The two numbers of an advisory lock, as SQL. */
-function lockOf(queue: WriterQueue, scope: Scope): string {
-  if (scope === 'all') {
-    throw new Error('a queue of writers belongs to one organisation')
-  }
-  return `${WRITER_QUEUES[queue]}, ${Math.trunc(scope)}`
-}
-
-/**
- * One round trip for all of it. The lock is taken in a transaction that ends at once, so that the
- * snapshot is younger than the wait; and there is no moment in which a process that was frozen
- * could hold the lock outside a transaction, where Postgres would never take it away.
- */
-async function begin(
-  client: pg.PoolClient,
-  scope: Scope,
-  mode: string,
-  lock: string | null,
-): Promise<void> {
-  const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
-  const first = lock === null ? '' : `select pg_advisory_lock(${lock}); commit; `
-  await client.query(`${first}begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
-}
-
-async function finish<T>(
-  client: pg.PoolClient,
-  work: (trx: Trx) => Promise<T>,
-  how: { scope: Scope; lock: string | null; discard: (why: Error) => void },
-): Promise<T> {
-  const trx: Trx = {
-    scope: how.scope,
-    async query<Row extends object>(sql: string, params?: readonly unknown[]) {
-      const result = await client.query<Row>(sql, params === undefined ? undefined : [...params])
-      return result.rows
-    },
-    async run<Row extends object>(query: Knex.QueryBuilder) {
-      const { sql, bindings } = query.toSQL().toNative()
-      const result = await client.query<Row>(sql, [...bindings])
-      return result.rows
-    },
-  }
-  const unlock = how.lock === null ? '' : `; select pg_advisory_unlock(${how.lock})`
-  try {
-    const result = await work(trx)
-    await client.query(`commit${unlock}`)
-    return result
-  } catch (error) {
-    if (!isConnectionError(error)) {
-      // A connection that cannot roll back is thrown away; the end of its session frees all.
-      await client.query(`rollback${unlock}`).catch(how.discard)
-    }
-    throw error
-  }
 }
 
 async function ping(pool: pg.Pool, timeoutMs: number): Promise<void> {
@@ -266,29 +166,3 @@ async function ping(pool: pg.Pool, timeoutMs: number): Promise<void> {
     }),
   ])
 }
-
-/** The SQLSTATE of a database error, or undefined for any other. */
-export function sqlStateOf(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined
-}
-
-/** Connection lost or refused, server starting or stopping: what heals by itself later. */
-export function isConnectionError(error: unknown): boolean {
-  const code = sqlStateOf(error)
-  if (code !== undefined) {
-    return code.startsWith('08') || code.startsWith('57P') || code === '53300'
-  }
-  if (!(error instanceof Error)) {
-    return false
-  }
-  const system = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return (
-    /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST)/.test(system) ||
-    CONNECTION_LOST.test(error.message) ||
-    (error instanceof AggregateError && error.errors.some(isConnectionError))
-  )
-}
-
-/** How `pg` words it; it gives these no code. */
-const CONNECTION_LOST =
-  /Connection terminated|timeout exceeded when trying to connect|not queryable|read timeout/i

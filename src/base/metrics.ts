@@ -60,6 +60,27 @@ export const oldestWaitingSeconds = new Gauge({
   registers: [registry],
 })
 
+export const selfCheckAgeSeconds = new Gauge({
+  name: 'bahi_self_check_age_seconds',
+  help: 'Time since the books were checked: since the last run, and since the last whole round.',
+  labelNames: ['organisation', 'since'],
+  registers: [registry],
+})
+
+export const selfCheckDifferences = new Gauge({
+  name: 'bahi_self_check_differences',
+  help: 'What did not agree in the last whole round of the self-check, or does not in this one.',
+  labelNames: ['organisation'],
+  registers: [registry],
+})
+
+export const accountsFrozen = new Gauge({
+  name: 'bahi_accounts_frozen',
+  help: 'Accounts that take no postings because they do not agree, as the last self-check saw it.',
+  labelNames: ['organisation'],
+  registers: [registry],
+})
+
 export const httpSeconds = new Histogram({
   name: 'bahi_http_request_duration_seconds',
   help: 'Time to answer a request.',

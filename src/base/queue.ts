@@ -12,6 +12,8 @@ export const JOBS = {
   'process-inbox': { concurrency: 1, lockMs: 60_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
+  'self-check': { concurrency: 1, lockMs: 120_000 },
+  'seal-days': { concurrency: 1, lockMs: 120_000 },
 } as const
 
 export type JobName = keyof typeof JOBS

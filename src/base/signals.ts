@@ -1,5 +1,5 @@
 /** Ends a process in order when it is asked to, and at once when it is asked again. */
-import { isConnectionError } from './db.ts'
+import { isConnectionError } from './database-error.ts'
 import type { Log } from './log.ts'
 
 const LONGEST_END_MS = 30_000

@@ -1,19 +1,21 @@
-/** Accounts of an organisation: opened from the chart when first used, listed with balances. */
+/** Accounts of an organisation: found, opened from the chart when first used, listed. */
 import type { Trx } from '../base/db.ts'
-import { templateOf, type AccountType, type Direction } from './core/chart.ts'
+import type { AccountType, Direction } from './core/chart.ts'
+import { openFromChart } from './open-accounts.ts'
 
-/** An account as posting sees it; `balance` is on the normal side, minor units. */
+/** An account as posting sees it. */
 export interface LedgerAccount {
   accountId: number
   code: string
   currency: string
   normal: Direction
   open: boolean
+  /** The self-check found that its stored balance does not agree with its postings. */
+  frozen: boolean
   floor: bigint | null
-  balance: bigint
+  /** Sums of all postings, minor units. */
   debits: bigint
   credits: bigint
-  version: bigint
 }
 
 export interface AccountView {
@@ -24,7 +26,10 @@ export interface AccountView {
   normal: Direction
   currency: string
   open: boolean
+  frozen: boolean
   floor: bigint | null
+  metadata: Record<string, string>
+  created_at: Date
   /** On the normal side, minor units. */
   balance: bigint
 }
@@ -34,22 +39,9 @@ export function keyOf(code: string, currency: string): string {
   return `${code} ${currency}`
 }
 
-interface Row {
-  account_id: number
-  code: string
-  currency: string
-  normal: Direction
-  open: boolean
-  floor: bigint | null
-  balance: bigint
-  debits: bigint
-  credits: bigint
-  version: bigint
-}
-
 /**
  * The accounts that these lines name, by `keyOf`; one that was never used is opened from its
- * template. A code outside the chart is left out.
+ * template. A code outside the chart, and a currency that nobody registered, is left out.
  */
 export async function loadAccounts(
   trx: Trx,
@@ -66,75 +58,92 @@ async function select(
   trx: Trx,
   wanted: readonly { account: string; currency: string }[],
 ): Promise<Map<string, LedgerAccount>> {
-  const rows = await trx.query<Row>(
-    `select account_id, code, currency, normal, open, floor, debits, credits, version,
-            case normal when 'debit' then debits - credits else credits - debits end as balance
-       from accounts
-      where org_id = $1
-        and (code, currency) in (select * from unnest($2::text[], $3::text[]))`,
+  const rows = await trx.query<LedgerAccount>(
+    // Name by name, for a planner without statistics.
+    `select a.*
+       from unnest($2::text[], $3::text[]) as w (code, currency)
+      cross join lateral (
+        select account_id as "accountId", code, currency, normal, open, frozen, floor, debits,
+               credits
+          from accounts
+         where org_id = $1 and code = w.code and currency = w.currency limit 1
+      ) a`,
     [trx.scope, wanted.map((line) => line.account), wanted.map((line) => line.currency)],
   )
-  return new Map(
-    rows.map(({ account_id: accountId, ...row }) => [
-      keyOf(row.code, row.currency),
-      { accountId, ...row },
-    ]),
-  )
+  return new Map(rows.map((row) => [keyOf(row.code, row.currency), row]))
 }
 
-/** Opens accounts whose code the chart knows; true where there was any. */
-async function openFromChart(
+/** The ids of the accounts that these drafts name, by `keyOf`, as far as they are there. */
+export async function accountIds(
   trx: Trx,
-  missing: readonly { account: string; currency: string }[],
-): Promise<boolean> {
-  const templates = missing.flatMap(({ account, currency }) => {
-    const template = templateOf(account)
-    return template === undefined ? [] : [{ ...template, currency }]
-  })
-  if (templates.length === 0) {
-    return false
-  }
-  await trx.query(
-    `insert into accounts (org_id, account_id, code, name, type, normal, currency, floor)
-     select $1, coalesce((select max(account_id) from accounts where org_id = $1), 0)
-                + row_number() over (),
-            n.*
-       from unnest($2::text[], $3::text[], $4::text[], $5::direction[], $6::text[], $7::bigint[])
-         as n`,
-    [
-      trx.scope,
-      templates.map((one) => one.code),
-      templates.map((one) => one.name),
-      templates.map((one) => one.type),
-      templates.map((one) => one.normal),
-      templates.map((one) => one.currency),
-      templates.map((one) => one.floor),
-    ],
+  drafts: readonly { lines: readonly { account: string; currency: string }[] }[],
+): Promise<Map<string, number>> {
+  const wanted = new Map(
+    drafts.flatMap(({ lines }) => lines.map((line) => [keyOf(line.account, line.currency), line])),
   )
-  return true
+  const found = await select(trx, [...wanted.values()])
+  return new Map([...found].map(([key, { accountId }]) => [key, accountId]))
 }
 
-/** Accounts in the order of the chart, `limit` at most, after the code and currency of `after`. */
-export async function listAccounts(
-  trx: Trx,
-  page: { limit: number; after: number | null },
-): Promise<AccountView[]> {
+const VIEW = `account_id, code, name, type, normal, currency, open, frozen, floor, metadata,
+  created_at, case normal when 'debit' then debits - credits else credits - debits end as balance`
+
+export interface AccountsPage {
+  limit: number
+  /** The id of the last account of the page before. */
+  after: number | null
+  /** Accounts in this group, however deep. */
+  group?: string | undefined
+  type?: AccountType | undefined
+  currency?: string | undefined
+  open?: boolean | undefined
+  frozen?: boolean | undefined
+}
+
+/** Accounts by id, `limit` at most. */
+export async function listAccounts(trx: Trx, page: AccountsPage): Promise<AccountView[]> {
+  const { limit, after, group, type, currency, open, frozen } = page
   return await trx.query<AccountView>(
-    `select account_id, code, name, type, normal, currency, open, floor,
-            case normal when 'debit' then debits - credits else credits - debits end as balance
-       from accounts
+    // A group is a range of codes: what begins with it and a colon, which the semicolon follows.
+    `select ${VIEW} from accounts
       where org_id = $1 and account_id > $2
+        and ($4::text is null or (code >= $4 || ':' and code < $4 || ';'))
+        and ($5::text is null or type = $5)
+        and ($6::text is null or currency = $6)
+        and ($7::boolean is null or open = $7)
+        and ($8::boolean is null or frozen = $8)
       order by account_id limit $3`,
-    [trx.scope, page.after ?? 0, page.limit],
+    [trx.scope, after ?? 0, limit, group, type, currency, open, frozen],
   )
 }
 
 export async function findAccount(trx: Trx, accountId: number): Promise<AccountView | undefined> {
   const [account] = await trx.query<AccountView>(
-    `select account_id, code, name, type, normal, currency, open, floor,
-            case normal when 'debit' then debits - credits else credits - debits end as balance
-       from accounts where org_id = $1 and account_id = $2`,
+    `select ${VIEW} from accounts where org_id = $1 and account_id = $2`,
     [trx.scope, accountId],
   )
   return account
+}
+
+/** One change of an account: who, why, and old and new values by column. */
+export interface AccountHistoryLine {
+  change_no: number
+  changed_at: Date
+  actor: string
+  reason: string
+  change: Record<string, { old: unknown; new: unknown }>
+}
+
+/** The changes of an account, newest first, `limit` at most, before the change of that number. */
+export async function listChanges(
+  trx: Trx,
+  accountId: number,
+  page: { limit: number; before: number | null },
+): Promise<AccountHistoryLine[]> {
+  return await trx.query<AccountHistoryLine>(
+    `select change_no, changed_at, actor, reason, change from account_changes
+      where org_id = $1 and account_id = $2 and ($3::integer is null or change_no < $3)
+      order by change_no desc limit $4`,
+    [trx.scope, accountId, page.before, page.limit],
+  )
 }

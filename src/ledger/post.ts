@@ -1,13 +1,14 @@
-/** Posts drafts to the journal: the only writer of entries and postings. */
-import { nextHash } from '../audit/chain.ts'
+/** Posts drafts to the journal: checks each against the books, then writes them at once. */
 import { sha256 } from '../base/crypto.ts'
 import type { Trx } from '../base/db.ts'
-import { entriesPosted, postingSeconds } from '../base/metrics.ts'
+import { postingSeconds } from '../base/metrics.ts'
 import { MAX_MINOR } from '../base/money.ts'
 import { Problem, type ProblemCode } from '../base/problem.ts'
 import { loadAccounts, keyOf, type LedgerAccount } from './accounts.ts'
-import { readHead, readPosted, readReversible, type Head, type Posted } from './posted.ts'
-import { assertPostable, encodeDraft, encodeEntry, type Draft } from './core/entry.ts'
+import { assertPostable, encodeDraft, type Draft, type DraftLine } from './core/entry.ts'
+import { readCorrected, readPosted, type Corrected, type Posted } from './posted.ts'
+import { readRestricted, refusalByPeriod, type RestrictedPeriod } from './periods.ts'
+import { countPosted, writeStatement, type Sound, type Written } from './write.ts'
 
 export type PostResult =
   | { status: 'posted'; entryNo: bigint }
@@ -18,24 +19,15 @@ export type PostResult =
 
 export const DRAFTS_MAX = 1000
 
-/** The columns of the two tables, filled draft by draft, inserted at once. */
-interface Rows {
-  entries: {
-    entryNo: bigint
-    draft: Draft
-    fingerprint: Buffer
-    hash: Buffer
-  }[]
-  postings: {
-    entryNo: bigint
-    lineNo: number
-    accountId: number
-    direction: string
-    amount: bigint
-    effectiveOn: string
-    balanceAfter: bigint
-    accountVersion: bigint
-  }[]
+export interface PostOptions {
+  /** Refuses all of them where one is refused. */
+  atomic?: boolean
+}
+
+/** The draft with its fingerprint. Throws a problem (moved: no) where no books could take it. */
+export function soundOf(draft: Draft): Sound {
+  assertPostable(draft)
+  return { draft, fingerprint: sha256(encodeDraft(draft)) }
 }
 
 /**
@@ -44,7 +36,11 @@ interface Rows {
  * be SERIALIZABLE; it waits least when opened with `queue: 'journal'`. Entries are numbered without
  * a gap and hash-chained. Throws `invalid_entry` for too many drafts; a database error ends all.
  */
-export async function post(trx: Trx, drafts: readonly Draft[]): Promise<PostResult[]> {
+export async function post(
+  trx: Trx,
+  drafts: readonly Draft[],
+  options: PostOptions = {},
+): Promise<PostResult[]> {
   if (trx.scope === 'all') {
     throw new Error('posting needs the transaction of one organisation')
   }
@@ -54,42 +50,42 @@ export async function post(trx: Trx, drafts: readonly Draft[]): Promise<PostResu
       moved: 'no',
     })
   }
-  if (drafts.length === 0) {
-    return []
-  }
   const stopClock = postingSeconds.startTimer()
-  const problems = drafts.map(problemOf)
-  const sound = drafts.filter((_draft, index) => problems[index] === null)
-  const head = await readHead(trx)
-  const known = await readPosted(trx, sound)
-  const reversible = await readReversible(trx, sound)
-  const accounts = await loadAccounts(
+  const checked = drafts.map(soundOrProblem)
+  const sound = checked.filter((one): one is Sound => !(one instanceof Problem))
+  const books = await readBooks(
     trx,
-    sound.flatMap((draft) => draft.lines),
+    sound.map(({ draft }) => draft),
   )
-  const rows: Rows = { entries: [], postings: [] }
-  const postedAt = new Date(Math.max(Date.now(), head.posted_at.getTime()))
-  const results = drafts.map((draft, index): PostResult => {
-    const problem = problems[index]
-    if (problem !== null && problem !== undefined) {
-      return { status: 'refused', problem }
-    }
-    return take(draft, { head, known, reversible, accounts, rows, postedAt })
-  })
-  if (rows.entries.length > 0) {
-    await insert(trx, trx.scope, rows, postedAt)
-  }
+  const decisions = checked.map((one) => (one instanceof Problem ? one : decide(one, books)))
+  const isRefused = decisions.some((one) => one instanceof Problem)
+  const taken = options.atomic === true && isRefused ? [] : books.taken
+  const written = await write(trx, trx.scope, taken, books)
   stopClock()
-  for (const { draft } of rows.entries) {
-    entriesPosted.inc({ kind: draft.kind })
-  }
-  return results
+  return decisions.map((decision) => resultOf(decision, written, isRefused && options.atomic))
 }
 
-function problemOf(draft: Draft): Problem | null {
-  try {
-    assertPostable(draft)
+async function write(
+  trx: Trx,
+  orgId: number,
+  taken: readonly Sound[],
+  books: Books,
+): Promise<Written | null> {
+  if (taken.length === 0) {
     return null
+  }
+  const statement = writeStatement(orgId, taken, (key) => books.accounts.get(key)?.accountId)
+  if (statement === null) {
+    throw new Error('an account was there a moment ago')
+  }
+  const [written] = await trx.query<Written>(statement.sql, statement.params)
+  countPosted(taken)
+  return written ?? null
+}
+
+function soundOrProblem(draft: Draft): Sound | Problem {
+  try {
+    return soundOf(draft)
   } catch (error) {
     if (error instanceof Problem) {
       return error
@@ -99,143 +95,154 @@ function problemOf(draft: Draft): Problem | null {
 }
 
 interface Books {
-  reversible: Set<bigint>
-  head: Head
-  known: Map<string, Posted>
+  known: Map<string, Posted | { place: number; fingerprint: Buffer }>
+  corrected: Map<bigint, Corrected>
   accounts: ReadonlyMap<string, LedgerAccount>
-  rows: Rows
-  postedAt: Date
+  restricted: readonly RestrictedPeriod[]
+  /** What will be written, in this order. */
+  taken: Sound[]
 }
 
-/** Checks one draft against the books as the drafts before it left them, and notes its rows. */
-function take(draft: Draft, books: Books): PostResult {
-  const fingerprint = sha256(encodeDraft(draft))
+async function readBooks(trx: Trx, drafts: readonly Draft[]): Promise<Books> {
+  return {
+    known: await readPosted(trx, drafts),
+    corrected: await readCorrected(trx, drafts),
+    accounts: await loadAccounts(
+      trx,
+      drafts.flatMap((draft) => draft.lines),
+    ),
+    restricted: await readRestricted(trx),
+    taken: [],
+  }
+}
+
+/** What is to be done with a draft: it is the n-th to be written, was posted before, or neither. */
+type Decision = { place: number; isNew: boolean } | { entryNo: bigint } | Problem
+
+/** Checks one draft against the books as the drafts before it leave them. */
+function decide(one: Sound, books: Books): Decision {
+  const { draft, fingerprint } = one
   const before = books.known.get(draft.idempotencyKey)
   if (before !== undefined) {
-    return before.fingerprint.equals(fingerprint)
-      ? { status: 'existing', entryNo: before.entryNo }
-      : refused('idempotency_conflict', `Key "${draft.idempotencyKey}" posted other content.`)
+    if (!before.fingerprint.equals(fingerprint)) {
+      const detail = `Key "${draft.idempotencyKey}" posted other content.`
+      return refusal('idempotency_conflict', detail)
+    }
+    return 'place' in before ? { place: before.place, isNew: false } : { entryNo: before.entryNo }
   }
-  if (draft.reverses !== null && !books.reversible.has(draft.reverses)) {
-    return refused('invalid_entry', `Entry ${draft.reverses} is not there or reversed already.`)
+  const problem =
+    refusalByCorrected(draft, books.corrected) ??
+    refusalByPeriod(draft, books.restricted) ??
+    applyLines(draft.lines, books.accounts)
+  if (problem !== null) {
+    return problem
   }
-  const touched = new Map<LedgerAccount, bigint>()
-  const sums = new Map<string, bigint>()
-  for (const line of draft.lines) {
-    const account = books.accounts.get(keyOf(line.account, line.currency))
+  const reversed = draft.reverses === null ? undefined : books.corrected.get(draft.reverses)
+  if (reversed !== undefined) {
+    reversed.isReversed = true
+  }
+  const place = books.taken.push(one)
+  books.known.set(draft.idempotencyKey, { place, fingerprint })
+  return { place, isNew: true }
+}
+
+function resultOf(
+  decision: Decision,
+  written: Written | null,
+  isAllRefused: boolean | undefined,
+): PostResult {
+  if (decision instanceof Problem) {
+    return { status: 'refused', problem: decision }
+  }
+  if ('entryNo' in decision) {
+    return { status: 'existing', entryNo: decision.entryNo }
+  }
+  if (isAllRefused === true) {
+    const detail = 'Another entry of the batch was refused, so that none was posted.'
+    return { status: 'refused', problem: refusal('batch_refused', detail) }
+  }
+  if (written === null) {
+    throw new Error('a draft was taken and not written')
+  }
+  const entryNo = written.first_no + BigInt(decision.place - 1)
+  return { status: decision.isNew ? 'posted' : 'existing', entryNo }
+}
+
+function refusalByCorrected(
+  draft: Draft,
+  corrected: ReadonlyMap<bigint, Corrected>,
+): Problem | null {
+  if (draft.adjusts !== null && !corrected.has(draft.adjusts)) {
+    return refusal('not_reversible', `Entry ${draft.adjusts} is not there to be adjusted.`)
+  }
+  if (draft.reverses === null) {
+    return null
+  }
+  const target = corrected.get(draft.reverses)
+  if (target === undefined || target.isReversed) {
+    const detail = `Entry ${draft.reverses} is not there or reversed already.`
+    return refusal('not_reversible', detail)
+  }
+  const isOpposite =
+    target.lines.length === draft.lines.length &&
+    target.lines.every((line, index) => {
+      const other = draft.lines[index]
+      return (
+        other !== undefined &&
+        line.account === other.account &&
+        line.currency === other.currency &&
+        line.amount === other.amount &&
+        line.direction !== other.direction
+      )
+    })
+  return isOpposite
+    ? null
+    : refusal('not_reversible', `The draft is not the exact opposite of entry ${draft.reverses}.`)
+}
+
+/** Moves the balances in hand where every account can bear it; a problem where one cannot. */
+function applyLines(
+  lines: readonly DraftLine[],
+  accounts: ReadonlyMap<string, LedgerAccount>,
+): Problem | null {
+  const touched = new Map<LedgerAccount, { debits: bigint; credits: bigint }>()
+  for (const line of lines) {
+    const account = accounts.get(keyOf(line.account, line.currency))
     if (account === undefined) {
-      return refused('unknown_account', `There is no account ${line.account} in ${line.currency}.`)
+      return refusal('unknown_account', `There is no account ${line.account} in ${line.currency}.`)
     }
-    if (!account.open) {
-      return refused('account_closed', `Account ${line.account} is closed.`)
+    if (!account.open || account.frozen) {
+      const why = account.open
+        ? 'is frozen, because its stored balance does not agree with its postings'
+        : 'is closed'
+      return refusal(
+        account.open ? 'account_frozen' : 'account_closed',
+        `Account ${line.account} ${why}.`,
+      )
     }
-    const side = `${account.accountId} ${line.direction}`
-    const sum =
-      (sums.get(side) ?? (line.direction === 'debit' ? account.debits : account.credits)) +
-      line.amount
-    if (sum > MAX_MINOR) {
-      return refused('invalid_entry', `Account ${line.account} cannot count that far.`)
+    const sums = touched.get(account) ?? { debits: account.debits, credits: account.credits }
+    const side = line.direction === 'debit' ? 'debits' : 'credits'
+    sums[side] += line.amount
+    if (sums[side] > MAX_MINOR) {
+      return refusal('invalid_entry', `Account ${line.account} cannot count that far.`)
     }
-    sums.set(side, sum)
-    const change = line.direction === account.normal ? line.amount : -line.amount
-    touched.set(account, (touched.get(account) ?? account.balance) + change)
+    touched.set(account, sums)
   }
-  for (const [account, balance] of touched) {
+  for (const [account, { debits, credits }] of touched) {
+    const balance = account.normal === 'debit' ? debits - credits : credits - debits
     if (account.floor !== null && balance < account.floor) {
-      return refused(
+      return refusal(
         'balance_below_floor',
         `Account ${account.code} would stand at ${balance}, below its floor of ${account.floor}.`,
       )
     }
   }
-  const entryNo = books.head.entry_no + 1n
-  const header = { organisation: books.head.organisation, entryNo, postedAt: books.postedAt }
-  const hash = nextHash(books.head.hash, encodeEntry(header, draft))
-  books.head.entry_no = entryNo
-  books.head.hash = hash
-  books.known.set(draft.idempotencyKey, { entryNo, fingerprint })
-  books.reversible.add(entryNo)
-  if (draft.reverses !== null) {
-    books.reversible.delete(draft.reverses)
+  for (const [account, sums] of touched) {
+    Object.assign(account, sums)
   }
-  books.rows.entries.push({ entryNo, draft, fingerprint, hash })
-  noteLines(draft, entryNo, books)
-  return { status: 'posted', entryNo }
+  return null
 }
 
-function noteLines(draft: Draft, entryNo: bigint, books: Books): void {
-  draft.lines.forEach((line, index) => {
-    const account = books.accounts.get(keyOf(line.account, line.currency))
-    if (account === undefined) {
-      throw new Error(`account ${line.account} was there a moment ago`)
-    }
-    account.balance += line.direction === account.normal ? line.amount : -line.amount
-    if (line.direction === 'debit') {
-      account.debits += line.amount
-    } else {
-      account.credits += line.amount
-    }
-    account.version += 1n
-    books.rows.postings.push({
-      entryNo,
-      lineNo: index + 1,
-      accountId: account.accountId,
-      direction: line.direction,
-      amount: line.amount,
-      effectiveOn: draft.effectiveOn,
-      balanceAfter: account.balance,
-      accountVersion: account.version,
-    })
-  })
-}
-
-function refused(code: ProblemCode, detail: string): PostResult {
-  return { status: 'refused', problem: new Problem(code, { detail, moved: 'no' }) }
-}
-
-/** Both tables in one statement: the triggers check entries and postings against each other. */
-async function insert(trx: Trx, orgId: number, rows: Rows, postedAt: Date): Promise<void> {
-  const { entries, postings } = rows
-  await trx.query(
-    `with header as (
-       insert into journal_entries (org_id, entry_no, kind, effective_on, posted_at, lines,
-         idempotency_key, fingerprint, reverses, description, source, actor, metadata, hash)
-       select $1, n.entry_no, n.kind, n.effective_on, $2, n.lines, n.key, n.fingerprint,
-              n.reverses, n.description, n.source, n.actor, n.metadata, n.hash
-         from unnest($3::bigint[], $4::text[], $5::date[], $6::smallint[], $7::text[],
-                     $8::bytea[], $9::bigint[], $10::text[], $11::text[], $12::text[],
-                     $13::jsonb[], $14::bytea[])
-           as n (entry_no, kind, effective_on, lines, key, fingerprint, reverses, description,
-                 source, actor, metadata, hash)
-     )
-     insert into postings (org_id, entry_no, line_no, account_id, direction, amount, effective_on,
-       balance_after, account_version)
-     select $1, n.*
-       from unnest($15::bigint[], $16::smallint[], $17::integer[], $18::direction[],
-                   $19::bigint[], $20::date[], $21::bigint[], $22::bigint[]) as n`,
-    [
-      orgId,
-      postedAt,
-      entries.map((one) => one.entryNo),
-      entries.map((one) => one.draft.kind),
-      entries.map((one) => one.draft.effectiveOn),
-      entries.map((one) => one.draft.lines.length),
-      entries.map((one) => one.draft.idempotencyKey),
-      entries.map((one) => one.fingerprint),
-      entries.map((one) => one.draft.reverses),
-      entries.map((one) => one.draft.description),
-      entries.map((one) => one.draft.source),
-      entries.map((one) => one.draft.actor),
-      entries.map((one) => JSON.stringify(one.draft.metadata)),
-      entries.map((one) => one.hash),
-      postings.map((one) => one.entryNo),
-      postings.map((one) => one.lineNo),
-      postings.map((one) => one.accountId),
-      postings.map((one) => one.direction),
-      postings.map((one) => one.amount),
-      postings.map((one) => one.effectiveOn),
-      postings.map((one) => one.balanceAfter),
-      postings.map((one) => one.accountVersion),
-    ],
-  )
+function refusal(code: ProblemCode, detail: string): Problem {
+  return new Problem(code, { detail, moved: 'no' })
 }

@@ -1,29 +1,6 @@
-/** What posting has to know of the journal: its head, known keys, what may be reversed. */
+/** What posting has to know of the journal: keys that are taken, entries to be corrected. */
 import type { Trx } from '../base/db.ts'
-import type { Draft } from './core/entry.ts'
-
-/** Where the journal goes on. */
-export interface Head {
-  organisation: string
-  entry_no: bigint
-  hash: Buffer
-  posted_at: Date
-}
-
-/** The newest entry of the transaction's organisation. */
-export async function readHead(trx: Trx): Promise<Head> {
-  const [head] = await trx.query<Head>(
-    `select o.slug as organisation, h.entry_no, h.hash,
-            greatest(h.posted_at, '2000-01-01'::timestamptz) as posted_at
-       from journal_heads h join organisations o using (org_id)
-      where h.org_id = $1`,
-    [trx.scope],
-  )
-  if (head === undefined) {
-    throw new Error(`organisation ${trx.scope} has no journal`)
-  }
-  return head
-}
+import type { Draft, DraftLine } from './core/entry.ts'
 
 /** An entry that has a key already. */
 export interface Posted {
@@ -51,18 +28,39 @@ export async function readPosted(trx: Trx, drafts: readonly Draft[]): Promise<Ma
   )
 }
 
-/** The entries that these drafts reverse, as far as they are there and not reversed yet. */
-export async function readReversible(trx: Trx, drafts: readonly Draft[]): Promise<Set<bigint>> {
-  const wanted = drafts.flatMap((draft) => (draft.reverses === null ? [] : [draft.reverses]))
+/** An entry that a draft reverses or adjusts. */
+export interface Corrected {
+  isReversed: boolean
+  lines: DraftLine[]
+}
+
+/** The entries that these drafts reverse or adjust, by number, as far as they are there. */
+export async function readCorrected(
+  trx: Trx,
+  drafts: readonly Draft[],
+): Promise<Map<bigint, Corrected>> {
+  const wanted = drafts.flatMap(({ reverses, adjusts }) =>
+    [reverses, adjusts].filter((entryNo) => entryNo !== null),
+  )
   if (wanted.length === 0) {
-    return new Set()
+    return new Map()
   }
-  const rows = await trx.query<{ entry_no: bigint }>(
-    `select e.entry_no from journal_entries e
-      where e.org_id = $1 and e.entry_no = any($2::bigint[])
-        and not exists (
-          select 1 from journal_entries r where r.org_id = $1 and r.reverses = e.entry_no)`,
+  const rows = await trx.query<DraftLine & { entry_no: bigint; is_reversed: boolean }>(
+    `select p.entry_no, a.code as account, a.currency, p.direction, p.amount,
+            exists (
+              select from journal_entries r where r.org_id = $1 and r.reverses = p.entry_no
+            ) as is_reversed
+       from postings p
+       join accounts a on a.org_id = p.org_id and a.account_id = p.account_id
+      where p.org_id = $1 and p.entry_no = any($2::bigint[])
+      order by p.entry_no, p.line_no`,
     [trx.scope, wanted],
   )
-  return new Set(rows.map((row) => row.entry_no))
+  const found = new Map<bigint, Corrected>()
+  for (const { entry_no: entryNo, is_reversed: isReversed, ...line } of rows) {
+    const one = found.get(entryNo) ?? { isReversed, lines: [] }
+    one.lines.push(line)
+    found.set(entryNo, one)
+  }
+  return found
 }

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { openDatabase, type Database } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
+import { MAX_MINOR } from '../../src/base/money.ts'
 import { Problem } from '../../src/base/problem.ts'
 import { openBatcher } from '../../src/ledger/batcher.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
@@ -11,10 +12,12 @@ import {
   credit,
   debit,
   draftOf,
+  FUND,
   openBooks,
   ORG,
   OTHER_ORG,
   outcomes,
+  TRANSIT,
   type Books,
 } from './books.ts'
 
@@ -41,6 +44,10 @@ describe('the batcher', () => {
         async transact(scope, work, options) {
           transactions += 1
           return await books.db.transact(scope, work, options)
+        },
+        async transactOnce(scope, statement, queue) {
+          transactions += 1
+          return await books.db.transactOnce(scope, statement, queue)
         },
       },
     }
@@ -71,6 +78,74 @@ describe('the batcher', () => {
       'unbalanced_entry',
       'posted',
     ])
+    await batcher.close()
+  })
+
+  /** A batcher that knows the accounts and so sends a batch without a look at the books. */
+  async function knowing(db = books.db): Promise<ReturnType<typeof openBatcher>> {
+    const batcher = openBatcher(db)
+    const key = `known-${Math.random()}`
+    expect((await batcher.post(ORG, draftOf(key))).status).to.equal('posted')
+    return batcher
+  }
+
+  const refusals: Readonly<Record<string, Parameters<typeof draftOf>[1]>> = {
+    balance_below_floor: { lines: [debit(BANK, 1n), credit(TRANSIT, 1n)] },
+    account_frozen: { lines: [debit('assets:clearing:frozen', 1n), credit(BANK, 1n)] },
+    account_closed: { lines: [debit('assets:clearing:closed', 1n), credit(BANK, 1n)] },
+    not_reversible: { reverses: 1n },
+    period_closed: { effectiveOn: '2020-01-15' },
+    idempotency_conflict: { idempotencyKey: 'conflicting', description: 'other' },
+    unknown_account: { lines: [debit('assets:gold', 1n), credit(BANK, 1n)] },
+    invalid_entry: { lines: [debit(BANK, MAX_MINOR), credit(FUND, MAX_MINOR)] },
+  }
+  for (const [code, more] of Object.entries(refusals)) {
+    it(`tells one caller of ${code} where it knows the accounts, posts the others`, async () => {
+      const batcher = await knowing()
+      await batcher.post(ORG, draftOf('conflicting'))
+      await books.post([
+        draftOf('frozen', { lines: [debit('assets:clearing:frozen', 1n), credit(FUND, 1n)] }),
+        draftOf('closed', { lines: [debit('assets:clearing:closed', 1n), credit(FUND, 1n)] }),
+        draftOf('floored', { lines: [debit(BANK, 1n), credit(TRANSIT, 1n)] }),
+        draftOf('refilled', { lines: [debit(TRANSIT, 1n), credit(BANK, 1n)] }),
+      ])
+      await books.own(
+        `update accounts set frozen = code like '%:frozen', open = code not like '%:closed',
+                floor = case when code = '${TRANSIT}' then 0 end where org_id = ${ORG}`,
+      )
+      await books.closeMonth('2020-01', 'closed')
+      // The batcher has seen these accounts before.
+      await batcher.post(ORG, draftOf(`seen ${code}`, { lines: [...(more?.lines ?? [])] }))
+      const results = await Promise.all([
+        batcher.post(ORG, draftOf(`before ${code}`)),
+        batcher.post(ORG, draftOf(`refused ${code}`, more)),
+        batcher.post(ORG, draftOf(`behind ${code}`)),
+      ])
+      const [before, refused, behind] = results
+      expect([before?.status, behind?.status]).to.deep.equal(['posted', 'posted'])
+      expect(outcomes(refused === undefined ? [] : [refused])).to.deep.equal([code])
+      expect(refused?.status === 'refused' && refused.problem.extras.moved).to.equal('no')
+      await batcher.close()
+    })
+  }
+
+  it('sends what it can in one transaction a batch once it knows the accounts', async () => {
+    const { db, transactions } = counting()
+    const batcher = await knowing(db)
+    const before = transactions()
+    await batcher.post(ORG, draftOf('one at once'))
+    expect(transactions() - before).to.equal(1)
+    await batcher.close()
+  })
+
+  it('hears of an account that was opened elsewhere or closed since it learnt of it', async () => {
+    const batcher = await knowing()
+    const gift = (key: string) =>
+      draftOf(key, { lines: [debit('assets:clearing:late', 1n), credit(FUND, 1n)] })
+    await books.post([gift('elsewhere')])
+    expect((await batcher.post(ORG, gift('late 1'))).status).to.equal('posted')
+    await books.own(`update accounts set open = false where code = 'assets:clearing:late'`)
+    expect(outcomes([await batcher.post(ORG, gift('late 2'))])).to.deep.equal(['account_closed'])
     await batcher.close()
   })
 
@@ -109,20 +184,29 @@ describe('the batcher', () => {
     expect((late as Problem).extras.moved).to.equal('no')
   })
 
-  it('says that nobody knows where the answer to COMMIT is lost, and posts once', async () => {
-    const target = new URL(books.database.url)
-    const proxy = await startProxy({ host: target.hostname, port: Number(target.port) })
-    const through = new URL(target)
-    through.port = String(proxy.port)
-    const db = openDatabase({ url: through.href, poolSize: 2, log: openLog('silent', 'cut') })
-    const batcher = openBatcher(db)
-    proxy.swallowAnswerTo('commit; select pg_advisory_unlock')
-    const lost = await batcher.post(ORG, draftOf('cut')).catch((error: unknown) => error)
-    expect(lost).to.be.instanceOf(Problem)
-    expect((lost as Problem).extras.moved).to.equal('unknown')
-    expect((await batcher.post(ORG, draftOf('cut'))).status).to.equal('existing')
-    await batcher.close()
-    await db.close()
-    await proxy.close()
-  })
+  for (const isKnowing of [false, true]) {
+    const how = isKnowing ? 'in one message' : 'with a look at the books'
+    it(`says that nobody knows where COMMIT has no answer, ${how}, and posts once`, async () => {
+      const target = new URL(books.database.url)
+      const proxy = await startProxy({ host: target.hostname, port: Number(target.port) })
+      const through = new URL(target)
+      through.port = String(proxy.port)
+      const db = openDatabase({ url: through.href, poolSize: 2, log: openLog('silent', 'cut') })
+      const batcher = isKnowing ? await knowing(db) : openBatcher(db)
+      proxy.swallowAnswerTo('commit; select pg_advisory_unlock')
+      const draft = draftOf(`cut ${how}`)
+      const lost = await batcher.post(ORG, draft).catch((error: unknown) => error)
+      expect(lost).to.be.instanceOf(Problem)
+      expect((lost as Problem).code).to.equal('unavailable')
+      expect((lost as Problem).extras.moved).to.equal('unknown')
+      // In one message the connection may break before Postgres has read the COMMIT behind it.
+      const again = await batcher.post(ORG, draft)
+      expect(again.status).to.be.oneOf(isKnowing ? ['existing', 'posted'] : ['existing'])
+      const third = await batcher.post(ORG, draft)
+      expect(third).to.deep.equal({ ...again, status: 'existing' })
+      await batcher.close()
+      await db.close()
+      await proxy.close()
+    })
+  }
 })

@@ -7,6 +7,8 @@ import { openDatabase, type Database } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import type { AccountCode } from '../../src/ledger/core/chart.ts'
 import type { Draft, DraftLine } from '../../src/ledger/core/entry.ts'
+import { closePeriod, reopenPeriod } from '../../src/ledger/period-changes.ts'
+import type { PeriodState } from '../../src/ledger/periods.ts'
 import { post, type PostResult } from '../../src/ledger/post.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { testOrganisation } from '../support/organisation.ts'
@@ -23,6 +25,8 @@ export interface Books {
   post(drafts: readonly Draft[], orgId?: number): Promise<PostResult[]>
   /** Reads as the application does; amounts are bigint. */
   read<Row extends object>(sql: string, params?: unknown[], orgId?: number): Promise<Row[]>
+  /** Closes a month, YYYY-MM, or opens it again, as somebody of the organisation would. */
+  closeMonth(month: string, state: PeriodState, orgId?: number): Promise<void>
   /** What only the owner of the tables may do. */
   own(sql: string): Promise<void>
   /** Another organisation in the same database. */
@@ -43,6 +47,17 @@ export async function openBooks(poolSize = 8): Promise<Books> {
       await db.transact(orgId, async (trx) => await post(trx, drafts), { queue: 'journal' }),
     read: async <Row extends object>(sql: string, params: unknown[] = [], orgId = ORG) =>
       await db.read(orgId, async (trx) => await trx.query<Row>(sql, params)),
+    async closeMonth(month, state, orgId = ORG) {
+      const how = { month, reason: 'test', actor: 'test', today: '2030-01-01' }
+      await db.transact(
+        orgId,
+        async (trx) =>
+          state === 'open'
+            ? await reopenPeriod(trx, { ...how, state })
+            : await closePeriod(trx, { ...how, state }),
+        { queue: 'journal' },
+      )
+    },
     async own(sql) {
       await asOwner(database.ownerUrl, async (client) => {
         await client.query(sql)
@@ -101,6 +116,7 @@ export function draftOf(key: string, more: Partial<Draft> = {}): Draft {
     source: `test:${key}`,
     actor: 'test',
     reverses: null,
+    adjusts: null,
     metadata: {},
     lines: [debit(BANK, 100n), credit(FUND, 100n)],
     ...more,

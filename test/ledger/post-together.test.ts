@@ -134,6 +134,61 @@ describe('posting by many at once', () => {
     expect(await balanceOf(BANK)).to.equal(10n)
   })
 
+  for (const queued of [true, false]) {
+    const how = queued ? 'in the journal’s queue' : 'without a queue'
+
+    it(`reverses an entry once ${how}, whoever asks for it`, async () => {
+      await books.post([draftOf('a')], org)
+      const lines = [credit(BANK, 100n), debit(FUND, 100n)]
+      const results = await together(
+        queued,
+        Array.from({ length: 8 }, (_, index) => [draftOf(`r${index}`, { reverses: 1n, lines })]),
+      )
+      const texts = results.flatMap(outcomes)
+      expect(texts.filter((text) => text === 'posted 2')).to.have.length(1)
+      expect(texts.filter((text) => text === 'not_reversible')).to.have.length(7)
+      expect(await balanceOf(BANK)).to.equal(0n)
+    })
+
+    it(`keeps every day’s sums ${how} while entries of many days come in any order`, async () => {
+      const days = ['2026-05-03', '2026-05-09', '2026-05-01', '2026-05-07', '2026-05-05']
+      const calls = Array.from({ length: 15 }, (_, index) =>
+        [0, 1].map((place) =>
+          draftOf(`k${index}-${place}`, { effectiveOn: days[(index + 2 * place) % 5] ?? '' }),
+        ),
+      )
+      const results = await together(queued, calls)
+      expect(results.flatMap(outcomes).every((text) => text.startsWith('posted'))).to.equal(true)
+      const sums = await books.read<{ debits: bigint }>(
+        `select d.effective_on, d.debits
+           from account_days d join accounts a using (org_id, account_id)
+          where a.code = $1 order by 1`,
+        [BANK],
+        org,
+      )
+      expect(sums).to.deep.equal(
+        days.toSorted().map((effective_on) => ({ effective_on, debits: 600n })),
+      )
+    })
+  }
+
+  it('posts nothing into a month from the moment at which it is closed', async () => {
+    const drafts = Array.from({ length: 12 }, (_, index) => [
+      draftOf(`k${index}`, { effectiveOn: '2026-03-15' }),
+    ])
+    const closing = books.closeMonth('2026-03', 'closed', org)
+    const texts = (await together(false, drafts)).flatMap(outcomes)
+    await closing
+    const [stored] = await books.read<{ entry_no: bigint }>(
+      'select entry_no from period_changes',
+      [],
+      org,
+    )
+    const posted = texts.filter((text) => text.startsWith('posted'))
+    expect(BigInt(posted.length)).to.equal(stored?.entry_no)
+    expect(texts.filter((text) => text === 'period_closed')).to.have.length(12 - posted.length)
+  })
+
   it('can be verified in the meantime without a false alarm', async () => {
     const posting = new AbortController()
     const posts = (async () => {

@@ -1,9 +1,7 @@
-/** Tests of posting: numbers, balances, versions, chain, repetition, and refusals alone. */
+/** Tests of posting: numbers, balances, versions, days, repetition, and refusals alone. */
 import { expect } from 'chai'
-import { createHash } from 'node:crypto'
 import { MAX_MINOR } from '../../src/base/money.ts'
-import { encodeEntry, type Draft } from '../../src/ledger/core/entry.ts'
-import { draftOf as draftOfEntry, listEntries } from '../../src/ledger/entries.ts'
+import type { Draft } from '../../src/ledger/core/entry.ts'
 import { post, type PostResult } from '../../src/ledger/post.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { rejectionOf } from '../gateways/thrown.ts'
@@ -112,30 +110,6 @@ describe('posting', () => {
     expect(await posted(draftOf('c'))).to.deep.equal(['posted 5'])
   })
 
-  it('chains each entry to the one before it, from 32 zero bytes on', async () => {
-    await posted(draftOf('a', { metadata: { z: '1', a: '₹' } }), draftOf('b'))
-    await posted(draftOf('c'))
-    const entries = await books.db.read(
-      org,
-      async (trx) => await listEntries(trx, { after: 0n, limit: 10 }),
-    )
-    let hash = Buffer.alloc(32)
-    for (const entry of entries) {
-      const header = {
-        organisation: `test-${org}`,
-        entryNo: entry.entry_no,
-        postedAt: entry.posted_at,
-      }
-      const record = encodeEntry(header, draftOfEntry(entry))
-      hash = createHash('sha256').update(hash).update(record).digest()
-      expect(entry.hash.toString('hex')).to.equal(hash.toString('hex'))
-    }
-    expect(entries).to.have.length(3)
-    expect(await books.read('select entry_no, hash from journal_heads', [], org)).to.deep.equal([
-      { entry_no: 3n, hash },
-    ])
-  })
-
   it('keeps two organisations’ numbers, accounts and chains apart', async () => {
     await books.post([draftOf('a')], OTHER_ORG)
     const [before] = await books.read<{ hash: Buffer }>('select hash from journal_heads', [], 2)
@@ -167,24 +141,89 @@ describe('posting', () => {
     ])
   })
 
+  /** Sums of the bank's days, and which of them stand in the account's own row. */
+  async function bankDays(): Promise<unknown[]> {
+    return await books.read(
+      `select d.effective_on, d.debits, d.credits, d.effective_on = a.day as newest
+         from account_days d join accounts a using (org_id, account_id)
+        where a.code = $1 order by 1`,
+      [BANK],
+      org,
+    )
+  }
+
+  const day = (effective_on: string, debits: bigint, newest = false): object => ({
+    effective_on,
+    debits,
+    credits: 0n,
+    newest,
+  })
+
+  it('keeps each day’s sums while the newest day moves on', async () => {
+    await posted(draftOf('a', { effectiveOn: '2026-05-04' }))
+    expect(await bankDays()).to.deep.equal([day('2026-05-04', 100n, true)])
+    await posted(
+      draftOf('b', { effectiveOn: '2026-05-06' }),
+      draftOf('c', { effectiveOn: '2026-05-04' }),
+      draftOf('d', { effectiveOn: '2026-05-08' }),
+      draftOf('e', { effectiveOn: '2026-05-08' }),
+    )
+    expect(await bankDays()).to.deep.equal([
+      day('2026-05-04', 200n),
+      day('2026-05-06', 100n),
+      day('2026-05-08', 200n, true),
+    ])
+    await posted(draftOf('f', { effectiveOn: '2026-05-08' }))
+    expect(await bankDays()).to.deep.include(day('2026-05-08', 300n, true))
+  })
+
   it('lets a backdated entry touch its own day only', async () => {
     await posted(draftOf('a', { effectiveOn: '2026-05-04' }))
     await posted(draftOf('b', { effectiveOn: '2026-05-06' }))
-    const others = `select * from balance_days where effective_on <> '2026-05-05' order by 2, 3`
-    const before = await books.read(others, [], org)
+    const stored = 'select * from balance_days order by 2, 3'
+    const before = await books.read(stored, [], org)
     await posted(draftOf('c', { effectiveOn: '2026-05-05' }))
-    expect(before).to.have.length(4)
-    expect(await books.read(others, [], org)).to.deep.equal(before)
-    expect(
-      await books.read(
-        `select effective_on, debits, credits from balance_days
-          where effective_on = '2026-05-05' order by account_id`,
-        [],
-        org,
-      ),
-    ).to.deep.equal([
-      { effective_on: '2026-05-05', debits: 100n, credits: 0n },
-      { effective_on: '2026-05-05', debits: 0n, credits: 100n },
+    expect(before).to.have.length(2)
+    expect((await books.read(stored, [], org)).length).to.equal(4)
+    expect(await books.read(stored, [], org)).to.deep.include.members(before)
+    expect(await bankDays()).to.deep.equal([
+      day('2026-05-04', 100n),
+      day('2026-05-05', 100n),
+      day('2026-05-06', 100n, true),
+    ])
+  })
+
+  it('counts the first day of all and the last', async () => {
+    await posted(draftOf('a', { effectiveOn: '0001-01-01' }))
+    expect(await bankDays()).to.deep.equal([day('0001-01-01', 100n, true)])
+    await posted(
+      draftOf('b', { effectiveOn: '9999-12-31' }),
+      draftOf('c', { effectiveOn: '0001-01-01' }),
+    )
+    expect(await bankDays()).to.deep.equal([day('0001-01-01', 200n), day('9999-12-31', 100n, true)])
+  })
+
+  it('tells with each posting what its day came to', async () => {
+    await posted(
+      draftOf('a', { effectiveOn: '2026-05-05' }),
+      draftOf('b', { lines: [debit(BANK, 5n), credit(BANK, 2n), credit(FUND, 3n)] }),
+      draftOf('c', { effectiveOn: '2026-05-05' }),
+    )
+    await posted(draftOf('d'), draftOf('e', { effectiveOn: '2026-05-06' }))
+    const rows = await books.read<{ balance_after: bigint; day_balance_after: bigint }>(
+      `select p.entry_no, p.line_no, p.balance_after, p.day_balance_after
+         from postings p join accounts a using (org_id, account_id)
+        where a.code = $1 order by p.account_version`,
+      [BANK],
+      org,
+    )
+    expect(rows.map(Object.values)).to.deep.equal([
+      [1n, 1, 100n, 100n],
+      [2n, 1, 105n, 5n],
+      [2n, 2, 103n, 3n],
+      [3n, 1, 203n, 200n],
+      [4n, 1, 303n, 103n],
+      [5n, 1, 403n, 100n],
     ])
   })
 
@@ -356,25 +395,6 @@ describe('a refused draft', () => {
         draftOf('c'),
       ),
     ).to.deep.equal(['posted 2', 'account_closed', 'posted 3'])
-  })
-
-  it('that reverses what was reversed before harms no other', async () => {
-    expect(await posted(draftOf('a'), draftOf('b', { reverses: 1n }), draftOf('c'))).to.deep.equal([
-      'posted 1',
-      'posted 2',
-      'posted 3',
-    ])
-    expect(await posted(draftOf('d', { reverses: 1n }), draftOf('e'))).to.deep.equal([
-      'invalid_entry',
-      'posted 4',
-    ])
-  })
-
-  it('that reverses an entry which is not there harms no other', async () => {
-    expect(await posted(draftOf('a'), draftOf('b', { reverses: 77n }))).to.deep.equal([
-      'posted 1',
-      'invalid_entry',
-    ])
   })
 })
 

@@ -1,10 +1,12 @@
-/** Golden rows: how every kind of entry is booked, fact in and lines out. */
+/** How facts and requests are booked: fact in, draft out, field by field. */
 import { expect } from 'chai'
 import { templateOf, type AccountType, type Direction } from '../../src/ledger/core/chart.ts'
-import { assertPostable, type Draft, type EntryKind } from '../../src/ledger/core/entry.ts'
+import { assertPostable, type Draft } from '../../src/ledger/core/entry.ts'
 import {
   donationCaptured,
+  manualEntry,
   unidentifiedCaptured,
+  type AskedEntry,
   type CapturedMoney,
 } from '../../src/ledger/core/rules.ts'
 
@@ -25,11 +27,26 @@ const CAPTURED = {
   source: 'payu:TestKy:pay:403993715531077182:captured',
   actor: 'job:process-inbox',
   reverses: null,
+  adjusts: null,
 }
 
-/** One row a kind; a new kind without its row does not compile. */
-const GOLDEN: Record<EntryKind, { made: Draft; expected: Draft }> = {
-  donation_captured: {
+const CONTENT = {
+  idempotencyKey: 'voucher 17',
+  effectiveOn: '2026-03-31',
+  description: 'Rent of March',
+  source: 'api:voucher 17',
+  actor: 'user:meera',
+  metadata: { voucher: '17' },
+  lines: [
+    { account: 'expenses:rent', direction: 'debit', amount: 5n, currency: 'INR' },
+    { account: 'assets:bank:main', direction: 'credit', amount: 5n, currency: 'INR' },
+  ],
+} as const
+
+const ASKED: AskedEntry = { ...CONTENT, lateReason: null }
+
+const GOLDEN: Record<string, { made: Draft; expected: Draft }> = {
+  'a captured donation': {
     made: donationCaptured(MONEY, { donationId: 'don_1', fund: 'education' }),
     expected: {
       ...CAPTURED,
@@ -52,7 +69,7 @@ const GOLDEN: Record<EntryKind, { made: Draft; expected: Draft }> = {
       ],
     },
   },
-  unidentified_captured: {
+  'captured money that nobody asked for': {
     made: unidentifiedCaptured({ ...MONEY, gateway: 'razorpay', currency: 'USD' }),
     expected: {
       ...CAPTURED,
@@ -75,22 +92,47 @@ const GOLDEN: Record<EntryKind, { made: Draft; expected: Draft }> = {
       ],
     },
   },
+  'an entry that was asked for': {
+    made: manualEntry(ASKED),
+    expected: { ...CONTENT, kind: 'manual', reverses: null, adjusts: null },
+  },
+  'a late entry that was asked for': {
+    made: manualEntry({ ...ASKED, lateReason: 'the bill was late' }),
+    expected: {
+      ...CONTENT,
+      kind: 'manual',
+      reverses: null,
+      adjusts: null,
+      metadata: { voucher: '17', late_reason: 'the bill was late' },
+    },
+  },
 }
 
-describe('the rule of each kind of entry', () => {
-  for (const [kind, { made, expected }] of Object.entries(GOLDEN)) {
-    it(`books ${kind} as its golden row says`, () => {
+describe('the rule', () => {
+  for (const [title, { made, expected }] of Object.entries(GOLDEN)) {
+    it(`of ${title} books it as its row says, so that it may be posted`, () => {
       expect(made).to.deep.equal(expected)
-    })
-
-    it(`makes a ${kind} that may be posted, to accounts of the chart`, () => {
       assertPostable(made)
-      expect(made.kind).to.equal(kind)
+    })
+  }
+
+  it('of captured money books to accounts that open on demand', () => {
+    for (const made of [
+      donationCaptured(MONEY, { donationId: 'don_1', fund: 'education' }),
+      unidentifiedCaptured(MONEY),
+    ]) {
       for (const line of made.lines) {
         expect(templateOf(line.account), line.account).to.deep.include({ code: line.account })
       }
+    }
+  })
+
+  it('of an entry that was asked for lets nobody’s metadata speak for the late reason', () => {
+    const asked = { ...ASKED, metadata: { late_reason: 'mine' } }
+    expect(manualEntry({ ...asked, lateReason: 'ours' }).metadata).to.deep.equal({
+      late_reason: 'ours',
     })
-  }
+  })
 })
 
 describe('the chart of accounts', () => {

@@ -1,53 +1,51 @@
-/** The books that typed entries go on from, and the right lines to go on with. */
-import { postingRow, type Row, type TypedLine } from './typed.ts'
+/** The books that typed calls go on from: accounts of every state, months of every state. */
+import { credit, debit, draftOf, FUND, ORG, OTHER_ORG, TRANSIT, type Books } from './books.ts'
+import type { AccountIds } from './typed-post.ts'
 
-/** Account ids in the order in which the set-up opens them. */
-export const BANK_INR = 1
-export const FUND_INR = 2
-export const BANK_USD = 3
-export const FUND_USD = 4
-export const CLOSED = 5
-export const FLOORED = 6
+/** Takes no postings any more. */
+export const CLOSED = 'expenses:gateway-fees'
+export const FROZEN = 'assets:clearing:payu'
+/** Stands at 300, not to go below 0. */
+export const FLOORED = TRANSIT
 
-/** Balance and version of each account of the set-up. */
-const STANDING: Readonly<Record<number, [balance: number, version: number, normal: string]>> = {
-  [BANK_INR]: [1100, 2, 'debit'],
-  [FUND_INR]: [1440, 4, 'credit'],
-  [BANK_USD]: [500, 1, 'debit'],
-  [FUND_USD]: [500, 1, 'credit'],
-  [CLOSED]: [40, 1, 'debit'],
-  [FLOORED]: [300, 1, 'debit'],
-}
+export const CLOSED_MONTH = '2026-02'
+/** Takes entries that say why they are late. */
+export const SOFT_CLOSED_MONTH = '2026-03'
 
-export type Move = [accountId: number, direction: 'debit' | 'credit', amount: number]
+/** An entry that nothing has corrected so far. */
+export const CORRECTABLE = 7n
+export const REVERSED = 5n
+export const ENTRIES = 8n
 
-/** Right lines for these moves, entry by entry from number 6 on. */
-export function linesFor(...entries: Move[][]): TypedLine[] {
-  const standing = new Map(Object.entries(STANDING).map(([id, one]) => [Number(id), [...one]]))
-  return entries.flatMap((moves, index) =>
-    moves.map(([accountId, direction, amount], place) => {
-      const [balance = 0, version = 0, normal = ''] = standing.get(accountId) ?? []
-      const after = Number(balance) + (direction === normal ? amount : -amount)
-      standing.set(accountId, [after, Number(version) + 1, normal])
-      return {
-        entryNo: 6 + index,
-        lineNo: place + 1,
-        accountId,
-        direction,
-        amount,
-        balance: after,
-        version: Number(version) + 1,
-      }
+/** Gives the account ids of ORG. The key `other` is in another organisation's books only. */
+export async function fillBooks(books: Books): Promise<AccountIds> {
+  await books.post([
+    draftOf('a', { lines: [debit('assets:bank:main', 1000n), credit(FUND, 1000n)] }),
+    draftOf('b', {
+      lines: [debit('assets:bank:main', 500n, 'USD'), credit(FUND, 500n, 'USD')],
     }),
+    draftOf('c', { lines: [debit(CLOSED, 40n), credit(FUND, 40n)] }),
+    draftOf('d', { lines: [debit(FLOORED, 300n), credit(FUND, 300n)] }),
+    draftOf('e'),
+    draftOf('f', { lines: [debit(FROZEN, 70n), credit(FUND, 70n)] }),
+    draftOf('g', { effectiveOn: '2026-04-10' }),
+  ])
+  await books.post([
+    draftOf('h', {
+      reverses: REVERSED,
+      lines: [credit('assets:bank:main', 100n), debit(FUND, 100n)],
+    }),
+  ])
+  await books.own(
+    `update accounts set open = code <> '${CLOSED}', frozen = code = '${FROZEN}',
+            floor = case when code = '${FLOORED}' then 0 end
+      where org_id = ${ORG}`,
   )
-}
-
-export const SOUND: Move[] = [
-  [BANK_INR, 'debit', 10],
-  [FUND_INR, 'credit', 10],
-]
-
-/** Rows of the sound entry; `changes` go over the line of that place. */
-export function soundPostings(changes: Readonly<Record<number, Row>> = {}): Row[] {
-  return linesFor(SOUND).map((line, place) => postingRow(line, changes[place] ?? {}))
+  await books.closeMonth(CLOSED_MONTH, 'closed')
+  await books.closeMonth(SOFT_CLOSED_MONTH, 'soft_closed')
+  await books.post([draftOf('a'), draftOf('other')], OTHER_ORG)
+  const rows = await books.read<{ account_id: number; code: string; currency: string }>(
+    'select account_id, code, currency from accounts',
+  )
+  return Object.fromEntries(rows.map((row) => [`${row.code} ${row.currency}`, row.account_id]))
 }

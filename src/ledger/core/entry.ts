@@ -6,7 +6,14 @@ import { Problem } from '../../base/problem.ts'
 import type { AccountCode, Direction } from './chart.ts'
 
 /** Every kind of entry there is; each has one rule in `rules.ts`. */
-export type EntryKind = 'donation_captured' | 'unidentified_captured'
+export type EntryKind =
+  | 'donation_captured'
+  | 'unidentified_captured'
+  | 'manual'
+  | 'reversal'
+  | 'adjustment'
+  | 'exchange'
+  | 'year_closed'
 
 export interface DraftLine {
   account: AccountCode
@@ -28,12 +35,18 @@ export interface Draft {
   source: string
   /** Who did it: a user, an API key, or a job. */
   actor: string
+  /** The entry that this one takes back, line by line. */
   reverses: bigint | null
+  /** The entry that this one corrects by the difference. */
+  adjusts: bigint | null
   metadata: Readonly<Record<string, string>>
   lines: readonly DraftLine[]
 }
 
 export const LINES_MAX = 1000
+
+/** The metadata that says why an entry comes into a month that is closed to others. */
+export const LATE_REASON = 'late_reason'
 
 /** Throws `invalid_entry` or `unbalanced_entry` (moved: no) unless the draft may be posted. */
 export function assertPostable(draft: Draft): void {
@@ -44,7 +57,7 @@ export function assertPostable(draft: Draft): void {
   if (!isIsoDate(draft.effectiveOn)) {
     throw refuse(`"${draft.effectiveOn}" is no date; write YYYY-MM-DD.`)
   }
-  if (draft.idempotencyKey.length < 1 || draft.idempotencyKey.length > 200) {
+  if (draft.idempotencyKey === '' || isLongerThan(draft.idempotencyKey, 200)) {
     throw refuse('The idempotency key has 1 to 200 characters.')
   }
   const texts = [
@@ -80,29 +93,16 @@ export function assertPostable(draft: Draft): void {
   }
 }
 
-/** What was asked for, for telling a repetition from a conflict. */
+/** Counts characters as Postgres does, not halves of them. */
+function isLongerThan(text: string, most: number): boolean {
+  return text.length > most && Array.from(text).length > most
+}
+
+/**
+ * An entry's canonical bytes: its fingerprint is their SHA-256, which tells a repetition from a
+ * conflict and is what the hash chain covers.
+ */
 export function encodeDraft(draft: Draft): Buffer {
-  return encodeFields('bahi/draft/1', draftFields(draft))
-}
-
-export interface PostedHeader {
-  /** The organisation's slug: an entry cannot be passed off as another organisation's. */
-  organisation: string
-  entryNo: bigint
-  postedAt: Date
-}
-
-/** The bytes that an entry's hash covers; `npm run verify` and the exports rebuild them. */
-export function encodeEntry(header: PostedHeader, draft: Draft): Buffer {
-  return encodeFields('bahi/entry/1', [
-    ['organisation', header.organisation],
-    ['entry_no', header.entryNo.toString()],
-    ['posted_at', header.postedAt.toISOString()],
-    ...draftFields(draft),
-  ])
-}
-
-function draftFields(draft: Draft): Field[] {
   const fields: Field[] = [
     ['kind', draft.kind],
     ['effective_on', draft.effectiveOn],
@@ -111,6 +111,7 @@ function draftFields(draft: Draft): Field[] {
     ['source', draft.source],
     ['actor', draft.actor],
     ['reverses', draft.reverses === null ? '' : draft.reverses.toString()],
+    ['adjusts', draft.adjusts === null ? '' : draft.adjusts.toString()],
   ]
   for (const key of Object.keys(draft.metadata).sort()) {
     fields.push(['metadata', key], ['value', draft.metadata[key] ?? ''])
@@ -123,5 +124,5 @@ function draftFields(draft: Draft): Field[] {
       ['currency', line.currency],
     )
   }
-  return fields
+  return encodeFields('bahi/entry/1', fields)
 }

@@ -1,6 +1,6 @@
 /** How each business fact is booked: one pure function a kind of entry. */
 import type { IsoDate } from '../../base/clock.ts'
-import type { Draft } from './entry.ts'
+import { LATE_REASON, type Draft, type DraftLine } from './entry.ts'
 
 export interface CapturedMoney {
   gateway: string
@@ -46,6 +46,31 @@ export function unidentifiedCaptured(money: CapturedMoney): Draft {
   }
 }
 
+/** What somebody asks to be posted in his own words, by hand or from another system. */
+export interface AskedEntry {
+  idempotencyKey: string
+  effectiveOn: IsoDate
+  description: string
+  source: string
+  actor: string
+  metadata: Readonly<Record<string, string>>
+  /** Why it comes into a month that is closed to others; null where it does not. */
+  lateReason: string | null
+  lines: readonly DraftLine[]
+}
+
+/** An entry as it was asked for: no rule of ours decides its lines. */
+export function manualEntry(asked: AskedEntry): Draft {
+  const { lateReason, metadata, ...rest } = asked
+  return {
+    ...rest,
+    kind: 'manual',
+    reverses: null,
+    adjusts: null,
+    metadata: lateReason === null ? metadata : { ...metadata, [LATE_REASON]: lateReason },
+  }
+}
+
 function captured(money: CapturedMoney) {
   return {
     effectiveOn: money.capturedOn,
@@ -53,6 +78,7 @@ function captured(money: CapturedMoney) {
     source: money.factKey,
     actor: money.actor,
     reverses: null,
+    adjusts: null,
   }
 }
 

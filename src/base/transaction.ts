@@ -1,0 +1,192 @@
+/** Transactions on pooled connections: begun with the organisation set, run again where undone. */
+import type { Knex } from 'knex'
+import type pg from 'pg'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isConnectionError, sqlStateOf } from './database-error.ts'
+import type { Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
+import { serializationRetries } from './metrics.ts'
+import { Problem } from './problem.ts'
+
+/** 40001 and 40P01: Postgres undid the transaction and asks for it to be run again. */
+const RETRY_CODES = new Set(['40001', '40P01'])
+const ATTEMPTS_MAX = 12
+
+/** Runs `work` in one transaction, SERIALIZABLE unless told, again where Postgres asks for it. */
+export async function transact<T>(
+  pool: pg.Pool,
+  scope: Scope,
+  work: (trx: Trx) => Promise<T>,
+  options: TransactOptions,
+): Promise<T> {
+  return await again(
+    async () =>
+      await onConnection(pool, async (client, discard) => {
+        const lock = options.queue === undefined ? null : lockOf(options.queue, scope)
+        await begin(client, scope, options.isolation ?? 'serializable', lock)
+        return await finish(client, work, { scope, lock, discard })
+      }),
+  )
+}
+
+/** One statement in a transaction of its own, all of it sent before anything is answered. */
+export async function transactOnce<Row extends object>(
+  pool: pg.Pool,
+  scope: number,
+  statement: Statement,
+  queue: WriterQueue,
+): Promise<Row[]> {
+  return await again(async () => await sendOnce<Row>(pool, scope, statement, queue))
+}
+
+/** A read-only transaction with one snapshot for all its queries. */
+export async function readOnly<T>(
+  pool: pg.Pool,
+  scope: Scope,
+  work: (trx: Trx) => Promise<T>,
+): Promise<T> {
+  return await onConnection(pool, async (client, discard) => {
+    await begin(client, scope, 'repeatable read read only', null)
+    return await finish(client, work, { scope, lock: null, discard })
+  })
+}
+
+async function sendOnce<Row extends object>(
+  pool: pg.Pool,
+  scope: number,
+  statement: Statement,
+  queue: WriterQueue,
+): Promise<Row[]> {
+  return await onConnection(pool, async (client, discard) => {
+    const lock = lockOf(queue, scope)
+    const [begun, done, ended] = await Promise.allSettled([
+      begin(client, scope, 'serializable', lock),
+      client.query<Row>({
+        name: statement.name,
+        text: statement.sql,
+        values: [...statement.params],
+      }),
+      client.query(`commit; select pg_advisory_unlock(${lock})`),
+    ])
+    if (ended.status === 'rejected' && !isConnectionError(ended.reason)) {
+      // A commit that failed ended its message before the lock was given back.
+      await client.query(`rollback; select pg_advisory_unlock(${lock})`).catch(discard)
+    }
+    // The first that failed says why; what came after it failed for that.
+    for (const step of [begun, done, ended]) {
+      if (step.status === 'rejected') {
+        throw step.reason
+      }
+    }
+    return done.status === 'fulfilled' ? done.value.rows : []
+  })
+}
+
+/** Runs the work again, whole, where Postgres undid it because of others. */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const code = sqlStateOf(error)
+      if (code === undefined || !RETRY_CODES.has(code)) {
+        throw error
+      }
+      serializationRetries.inc({ code })
+      if (attempt === ATTEMPTS_MAX) {
+        throw new Problem('unavailable', {
+          detail: 'Too many others write to the same books; nothing was written. Try again.',
+          moved: 'no',
+          retryAfter: 1,
+          cause: error,
+        })
+      }
+      // Full jitter up to 5, 10, 20 … 640 ms: those who collided do not meet again.
+      await delay(Math.random() * 5 * 2 ** Math.min(attempt - 1, 7))
+    }
+  }
+}
+
+/** First half of a queue's advisory key pair; the second is the organisation. */
+const WRITER_QUEUES: Readonly<Record<WriterQueue, number>> = {
+  journal: 0x62616869,
+  receipts: 0x6261686a,
+}
+
+async function onConnection<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient, discard: (why: Error) => void) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  const discard = (why: Error) => {
+    broken = why
+  }
+  // A checked-out connection reports its death here; without a listener it would end the process.
+  client.on('error', discard)
+  try {
+    return await work(client, discard)
+  } catch (error) {
+    if (isConnectionError(error)) {
+      discard(error instanceof Error ? error : new Error(String(error)))
+    }
+    throw error
+  } finally {
+    client.off('error', discard)
+    client.release(broken)
+  }
+}
+
+/** The two numbers of an advisory lock, as SQL. */
+function lockOf(queue: WriterQueue, scope: Scope): string {
+  if (scope === 'all') {
+    throw new Error('a queue of writers belongs to one organisation')
+  }
+  return `${WRITER_QUEUES[queue]}, ${Math.trunc(scope)}`
+}
+
+/**
+ * One round trip for all of it. The lock is taken in a transaction that ends at once, so that the
+ * snapshot is younger than the wait; and there is no moment in which a process that was frozen
+ * could hold the lock outside a transaction, where Postgres would never take it away.
+ */
+async function begin(
+  client: pg.PoolClient,
+  scope: Scope,
+  mode: string,
+  lock: string | null,
+): Promise<void> {
+  const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
+  const first = lock === null ? '' : `select pg_advisory_lock(${lock}); commit; `
+  await client.query(`${first}begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
+}
+
+async function finish<T>(
+  client: pg.PoolClient,
+  work: (trx: Trx) => Promise<T>,
+  how: { scope: Scope; lock: string | null; discard: (why: Error) => void },
+): Promise<T> {
+  const trx: Trx = {
+    scope: how.scope,
+    async query<Row extends object>(sql: string, params?: readonly unknown[]) {
+      const result = await client.query<Row>(sql, params === undefined ? undefined : [...params])
+      return result.rows
+    },
+    async run<Row extends object>(query: Knex.QueryBuilder) {
+      const { sql, bindings } = query.toSQL().toNative()
+      const result = await client.query<Row>(sql, [...bindings])
+      return result.rows
+    },
+  }
+  const unlock = how.lock === null ? '' : `; select pg_advisory_unlock(${how.lock})`
+  try {
+    const result = await work(trx)
+    await client.query(`commit${unlock}`)
+    return result
+  } catch (error) {
+    if (!isConnectionError(error)) {
+      // A connection that cannot roll back is thrown away; the end of its session frees all.
+      await client.query(`rollback${unlock}`).catch(how.discard)
+    }
+    throw error
+  }
+}
