@@ -8,6 +8,8 @@ import { Problem } from '../base/problem.ts'
 import type { Fact, PaymentCaptured } from '../gateways/fact.ts'
 import type { Draft } from '../ledger/core/entry.ts'
 import { donationCaptured, unidentifiedCaptured } from '../ledger/core/rules.ts'
+import { datedLate } from '../ledger/late.ts'
+import { readRestricted } from '../ledger/periods.ts'
 import { post } from '../ledger/post.ts'
 import {
   applyFact,
@@ -169,7 +171,10 @@ async function postCaptures(
     }
     captures.push({ eventId, fact, donation: open ? order : null })
   }
-  const drafts = captures.map(({ fact, donation }) => draftOf(fact, donation))
+  const restricted = await readRestricted(trx)
+  const drafts = captures.map(({ fact, donation }) =>
+    datedLate(draftOf(fact, donation), restricted),
+  )
   const results = await post(trx, drafts)
   const paid = new Map<string, Paid>()
   captures.forEach(({ eventId, fact, donation }, index) => {
