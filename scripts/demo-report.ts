@@ -5,7 +5,7 @@ import type { Parts } from '../src/base/parts.ts'
 import { findReceipt, receiptPdf } from '../src/donations/receipt-file.ts'
 import { formatRupees } from '../reports/indian-number.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
-import { trialBalance } from '../src/ledger/balances.ts'
+import { NOW, trialBalance } from '../src/ledger/balances.ts'
 import { listEntries } from '../src/ledger/entries.ts'
 import type { SimulationSummary } from './simulate/play.ts'
 
@@ -102,7 +102,7 @@ export async function trialBalanceText(
   db: Database,
   orgId: number,
 ): Promise<{ text: string; zero: boolean }> {
-  const balance = await db.read(orgId, async (trx) => await trialBalance(trx, null))
+  const balance = await db.read(orgId, async (trx) => await trialBalance(trx, NOW))
   const row = (name: string, debit: string, credit: string) =>
     `  ${name.padEnd(40)} ${debit.padStart(16)} ${credit.padStart(16)}`
   const text = [

@@ -1,7 +1,18 @@
-/** Trial balance and account statement; as of a day they are sums of days, never of postings. */
+/** Balances on both time axes: sums of days, never of postings. */
 import type { IsoDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
-import type { AccountType, Direction } from './core/chart.ts'
+import type { AccountType } from './core/chart.ts'
+
+/** A point on the two time axes; null for the end of time and for now. */
+export interface PointInTime {
+  /** Entries effective on this day or before. */
+  asOf: IsoDate | null
+  /** Entries posted at this instant or before; a later one than now is now. */
+  knownAt: Date | null
+}
+
+/** All that was ever posted, as it is known now. */
+export const NOW: PointInTime = { asOf: null, knownAt: null }
 
 export interface TrialBalanceLine {
   account_id: number
@@ -20,144 +31,143 @@ export interface TrialBalance {
   totals: { currency: string; debit: bigint; credit: bigint }[]
 }
 
-/** The trial balance at the end of `asOf`, of all entries where it is null. */
-export async function trialBalance(trx: Trx, asOf: IsoDate | null): Promise<TrialBalance> {
-  const lines = await trx.query<TrialBalanceLine>(
-    `select account_id, code, name, type, currency,
-            greatest(net, 0)::bigint as debit, greatest(-net, 0)::bigint as credit
-       from (
-         select a.account_id, a.code, a.name, a.type, a.currency,
-                (coalesce(sum(d.debits), 0) - coalesce(sum(d.credits), 0))::bigint as net
+/**
+ * The number of the last entry posted at that instant or before, 0 before the first; null where
+ * that is all there are, or for null. Entries are numbered in the order of their posting, so that
+ * it is found by halving. The answer for an instant is final once the transactions that were
+ * posting at that instant have ended.
+ */
+export async function knownThrough(trx: Trx, knownAt: Date | null): Promise<bigint | null> {
+  if (knownAt === null) {
+    return null
+  }
+  const [row] = await trx.query<{ through: bigint | null }>(
+    // Entry `low` was known (or is 0), entry `high` was not; no row where the newest was.
+    `with recursive search (low, high) as (
+       select 0::bigint, entry_no from journal_heads where org_id = $1 and posted_at > $2
+       union all
+       select case when e.posted_at <= $2 then e.entry_no else s.low end,
+              case when e.posted_at <= $2 then s.high else e.entry_no end
+         from search s
+        cross join lateral (
+          select entry_no, posted_at from journal_entries
+           where org_id = $1 and entry_no = (s.low + s.high) / 2 limit 1
+        ) e
+        where s.high - s.low > 1
+     )
+     select max(low) as through from search`,
+    [trx.scope, knownAt],
+  )
+  return row?.through ?? null
+}
+
+/**
+ * The account's balance on its normal side, minor units, of the entries that were effective and
+ * known then; 0 for an account that is not there.
+ */
+export async function balanceOf(trx: Trx, accountId: number, point: PointInTime): Promise<bigint> {
+  const through = await knownThrough(trx, point.knownAt)
+  const [balance] = await balancesBefore(trx, accountId, [dayAfter(point.asOf)], through)
+  return balance ?? 0n
+}
+
+/**
+ * The account's balance at the beginning of each of these days (dates, or `infinity`), on its
+ * normal side, of the entries up to number `through`, null for all; 0 where it is not there.
+ */
+export async function balancesBefore(
+  trx: Trx,
+  accountId: number,
+  days: readonly string[],
+  through: bigint | null,
+): Promise<bigint[]> {
+  const rows = await trx.query<{ balance: bigint }>(
+    through === null
+      ? // What stands in the account's row, less the days from there on: most often few.
+        `with days as materialized (
+           select effective_on, debits - credits as net from account_days
+            where org_id = $1 and account_id = $2
+              and effective_on >= (select min(day) from unnest($3::date[]) day)
+         )
+         select (case a.normal when 'debit' then 1 else -1 end * (a.debits - a.credits - coalesce(
+                  (select sum(net) from days where effective_on >= b.day), 0)))::bigint as balance
            from accounts a
-           left join balance_days d
-             on d.org_id = a.org_id and d.account_id = a.account_id
-            and ($2::date is null or d.effective_on <= $2)
-          where a.org_id = $1
-          group by a.org_id, a.account_id
-       ) balances
-      order by code, currency`,
-    [trx.scope, asOf],
+          cross join unnest($3::date[]) with ordinality as b (day, n)
+          where a.org_id = $1 and a.account_id = $2
+          order by b.n`
+      : `with days as materialized (
+           select d.effective_on, known.day_balance_after as balance
+             from account_days d
+            cross join lateral (${knownDay('$4')}) known
+            where d.org_id = $1 and d.account_id = $2
+              and d.effective_on < (select max(day) from unnest($3::date[]) day)
+         )
+         select coalesce(
+                  (select sum(balance) from days where effective_on < b.day), 0)::bigint as balance
+           from unnest($3::date[]) with ordinality as b (day, n)
+          order by b.n`,
+    [trx.scope, accountId, days, ...(through === null ? [] : [through])],
+  )
+  return days.map((_day, index) => rows[index]?.balance ?? 0n)
+}
+
+/** The trial balance of the entries that were effective and known then. */
+export async function trialBalance(trx: Trx, point: PointInTime): Promise<TrialBalance> {
+  const through = await knownThrough(trx, point.knownAt)
+  const lines = await trx.query<TrialBalanceLine>(
+    `select a.account_id, a.code, a.name, a.type, a.currency,
+            greatest(b.net, 0)::bigint as debit, greatest(-b.net, 0)::bigint as credit
+       from accounts a
+      cross join lateral (${through === null ? NET : NET_KNOWN}) b
+      where a.org_id = $1
+      order by a.code, a.currency`,
+    [trx.scope, dayAfter(point.asOf), ...(through === null ? [] : [through])],
   )
   const totals = new Map<string, { currency: string; debit: bigint; credit: bigint }>()
   for (const { currency, debit, credit } of lines) {
     const total = totals.get(currency) ?? { currency, debit: 0n, credit: 0n }
-    totals.set(currency, {
-      currency,
-      debit: total.debit + debit,
-      credit: total.credit + credit,
-    })
+    total.debit += debit
+    total.credit += credit
+    totals.set(currency, total)
   }
   return { lines, totals: [...totals.values()] }
 }
 
-export interface StatementLine {
-  entry_no: bigint
-  line_no: number
-  effective_on: IsoDate
-  posted_at: Date
-  kind: string
-  description: string
-  direction: Direction
-  amount: bigint
-  /** The account's balance after this line in the order of the statement. */
-  balance: bigint
+/**
+ * SQL: the last posting of account day `d` among the entries up to number `through`; no row where
+ * there is none. By rows of (day, entry) although the day is one: in the order of entries alone a
+ * planner may also walk the whole journal backwards, and on a busy account it would.
+ */
+function knownDay(through: string): string {
+  return `select day_balance_after from (
+    select p.day_balance_after, p.account_version
+      from postings p
+     where p.org_id = d.org_id and p.account_id = d.account_id
+       and p.effective_on >= d.effective_on
+       and (p.effective_on, p.entry_no) <= (d.effective_on, ${through}::bigint)
+     order by p.effective_on desc, p.entry_no desc
+     fetch first 1 row with ties
+  ) entry order by account_version desc limit 1`
 }
 
-export interface StatementPage {
-  /** Balance at the end of the day before `from`, on the account's normal side. */
-  opening: bigint
-  /** Balance at the end of `to`. */
-  closing: bigint
-  lines: StatementLine[]
-}
+/** SQL: debits less credits of account `a` before day $2; its row says all where it ends before. */
+const NET = `select a.debits - a.credits - case when a.day < $2::date then 0 else coalesce((
+    select sum(d.debits - d.credits) from account_days d
+     where d.org_id = a.org_id and d.account_id = a.account_id and d.effective_on >= $2::date), 0)
+  end as net`
 
-export interface StatementQuery {
-  accountId: number
-  normal: Direction
-  from: IsoDate
-  to: IsoDate
-  limit: number
-  /** The last line of the page before. */
-  after: { effectiveOn: IsoDate; entryNo: bigint; lineNo: number } | null
-}
+/** SQL: the same of the entries up to number $3. */
+const NET_KNOWN = `select case a.normal when 'debit' then 1 else -1 end
+       * coalesce(sum(known.day_balance_after), 0) as net
+  from account_days d
+ cross join lateral (${knownDay('$3')}) known
+ where d.org_id = a.org_id and d.account_id = a.account_id and d.effective_on < $2::date`
 
-/** One page of an account's statement, by effective day and then in the order of posting. */
-export async function statement(trx: Trx, query: StatementQuery): Promise<StatementPage> {
-  const { accountId, normal, from, to } = query
-  const opening = await balanceBefore(trx, accountId, normal, from)
-  const closing = opening + (await movement(trx, { accountId, normal, from, to }))
-  const after = query.after ?? { effectiveOn: '0001-01-01', entryNo: 0n, lineNo: 0 }
-  const rows = await trx.query<Omit<StatementLine, 'balance'>>(
-    `select p.entry_no, p.line_no, p.effective_on, e.posted_at, e.kind, e.description,
-            p.direction, p.amount
-       from postings p
-       join journal_entries e on e.org_id = p.org_id and e.entry_no = p.entry_no
-      where p.org_id = $1 and p.account_id = $2
-        and p.effective_on between $3 and $4
-        and (p.effective_on, p.entry_no, p.line_no) > ($5::date, $6::bigint, $7::smallint)
-      order by p.effective_on, p.entry_no, p.line_no
-      limit $8`,
-    [trx.scope, accountId, from, to, after.effectiveOn, after.entryNo, after.lineNo, query.limit],
-  )
-  let running =
-    query.after === null ? opening : await balanceThrough(trx, query, opening, query.after)
-  const lines = rows.map((row) => {
-    running += row.direction === normal ? row.amount : -row.amount
-    return { ...row, balance: running }
-  })
-  return { opening, closing, lines }
-}
+const DAY_MS = 86_400_000
 
-/** The sum of whole days before `day`. */
-async function balanceBefore(
-  trx: Trx,
-  accountId: number,
-  normal: Direction,
-  day: IsoDate,
-): Promise<bigint> {
-  const [row] = await trx.query<{ net: bigint }>(
-    `select (coalesce(sum(debits), 0) - coalesce(sum(credits), 0))::bigint as net
-       from balance_days where org_id = $1 and account_id = $2 and effective_on < $3`,
-    [trx.scope, accountId, day],
-  )
-  return onNormalSide(row?.net ?? 0n, normal)
-}
-
-async function movement(
-  trx: Trx,
-  query: { accountId: number; normal: Direction; from: IsoDate; to: IsoDate },
-): Promise<bigint> {
-  const [row] = await trx.query<{ net: bigint }>(
-    `select (coalesce(sum(debits), 0) - coalesce(sum(credits), 0))::bigint as net
-       from balance_days
-      where org_id = $1 and account_id = $2 and effective_on between $3 and $4`,
-    [trx.scope, query.accountId, query.from, query.to],
-  )
-  return onNormalSide(row?.net ?? 0n, query.normal)
-}
-
-/** Whole days before the page's first day from the days' sums, that day's lines one by one. */
-async function balanceThrough(
-  trx: Trx,
-  query: StatementQuery,
-  opening: bigint,
-  after: { effectiveOn: IsoDate; entryNo: bigint; lineNo: number },
-): Promise<bigint> {
-  if (after.effectiveOn < query.from) {
-    return opening
-  }
-  const before = await balanceBefore(trx, query.accountId, query.normal, after.effectiveOn)
-  const [row] = await trx.query<{ net: bigint }>(
-    `select coalesce(sum(case direction when 'debit' then amount else -amount end), 0)::bigint
-              as net
-       from postings
-      where org_id = $1 and account_id = $2 and effective_on = $3
-        and (entry_no, line_no) <= ($4::bigint, $5::smallint)`,
-    [trx.scope, query.accountId, after.effectiveOn, after.entryNo, after.lineNo],
-  )
-  return before + onNormalSide(row?.net ?? 0n, query.normal)
-}
-
-function onNormalSide(net: bigint, normal: Direction): bigint {
-  return normal === 'debit' ? net : -net
+/** The day after, as Postgres reads dates; after the last one, and after null, is infinity. */
+export function dayAfter(day: IsoDate | null): string {
+  return day === null || day === '9999-12-31'
+    ? 'infinity'
+    : new Date(Date.parse(day) + DAY_MS).toISOString().slice(0, 10)
 }

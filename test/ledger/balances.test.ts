@@ -1,14 +1,14 @@
 /** Tests of statements and trial balances: pages that join, and balances as of a day. */
 import { expect } from 'chai'
+import { trialBalance } from '../../src/ledger/balances.ts'
+import type { Draft } from '../../src/ledger/core/entry.ts'
+import { post } from '../../src/ledger/post.ts'
 import {
   statement,
-  trialBalance,
   type StatementLine,
   type StatementPage,
   type StatementQuery,
-} from '../../src/ledger/balances.ts'
-import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post } from '../../src/ledger/post.ts'
+} from '../../src/ledger/statements.ts'
 import { credit, debit, draftOf, openBooks, ORG, OTHER_ORG, type Books } from './books.ts'
 
 const BANK = 'assets:bank:main'
@@ -50,9 +50,9 @@ describe('balances as of a day', () => {
   async function page(more: Partial<StatementQuery>): Promise<StatementPage> {
     const query: StatementQuery = {
       accountId: BANK_ID,
-      normal: 'debit',
       from: '2026-01-01',
       to: '2026-12-31',
+      knownAt: null,
       limit: 100,
       after: null,
       ...more,
@@ -108,7 +108,7 @@ describe('balances as of a day', () => {
     })
 
     it('counts on the account’s own side', async () => {
-      const income = await page({ accountId: GENERAL_ID, normal: 'credit', from: '2026-04-01' })
+      const income = await page({ accountId: GENERAL_ID, from: '2026-04-01' })
       expect([income.opening, income.closing]).to.deep.equal([350n, 720n])
       expect(rowsOf(income.lines)).to.deep.equal([
         ['2026-04-01', 3n, 2, 'credit', 400n, 750n],
@@ -149,9 +149,9 @@ describe('balances as of a day', () => {
       const first = await page({ from: '2026-04-01', limit: 1 })
       const query: StatementQuery = {
         accountId: BANK_ID,
-        normal: 'debit',
         from: '2026-04-01',
         to: '2026-12-31',
+        knownAt: null,
         limit: 10,
         after: { effectiveOn: '2026-04-01', entryNo: 3n, lineNo: 1 },
       }
@@ -173,7 +173,7 @@ describe('balances as of a day', () => {
 
   describe('a trial balance', () => {
     const of = async (asOf: string | null, orgId = ORG) =>
-      await books.db.read(orgId, async (trx) => await trialBalance(trx, asOf))
+      await books.db.read(orgId, async (trx) => await trialBalance(trx, { asOf, knownAt: null }))
 
     const expected: Readonly<Record<string, [inr: bigint, usd: bigint]>> = {
       '2026-03-29': [0n, 0n],

@@ -1,24 +1,25 @@
-/** GET /v1/trial-balance, of everything or as of a day. */
+/** GET /v1/trial-balance, as of a day and as it was known at an instant. */
 import { Router } from 'express'
 import { z } from 'zod'
 import { minorToJson } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { trialBalance } from '../../ledger/balances.ts'
 import { allow, principalOf } from '../auth.ts'
-import { isoDate, queryOf } from '../input.ts'
+import { queryOf } from '../input.ts'
+import { asOf, knownAt, pointOf, pointView } from '../point-in-time.ts'
 
-const query = z.strictObject({ as_of: isoDate.optional() })
+const query = z.strictObject({ as_of: asOf, known_at: knownAt })
 
 export function trialBalanceRoutes(parts: Parts): Router {
   const routes = Router()
   routes.get('/trial-balance', allow('finance', 'auditor', 'admin'), async (request, response) => {
-    const asked = queryOf(request, query)
+    const point = pointOf(queryOf(request, query))
     const balance = await parts.db.read(
       principalOf(request).orgId,
-      async (trx) => await trialBalance(trx, asked.as_of ?? null),
+      async (trx) => await trialBalance(trx, point),
     )
     response.json({
-      as_of: asked.as_of ?? null,
+      ...pointView(point),
       accounts: balance.lines.map((line) => ({
         id: `acc_${line.account_id}`,
         code: line.code,
