@@ -1,24 +1,39 @@
-/** npm run verify: derives every organisation’s books anew; exit 1 and a list where they differ. */
+/**
+ * npm run verify: derives every organisation’s books anew, with `-- --chain` only the hash chain
+ * and the sealed days; exit 1 and a list where they differ.
+ */
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { ConfigError } from '../src/base/config.ts'
 import type { Database } from '../src/base/db.ts'
 import { openDatabase } from '../src/base/db.ts'
 import { openLog } from '../src/base/log.ts'
 import { messageOf } from '../src/base/problem.ts'
+import { verifySeals, type SealsReport } from '../src/exports/verify-seals.ts'
 import { verifyDonations } from '../src/inbox/verify.ts'
-import { verifyLedger, type Finding } from '../src/ledger/verify.ts'
+import type { Finding } from '../src/ledger/finding.ts'
+import { verifyEntries } from '../src/ledger/verify-entries.ts'
+import { verifyLedger } from '../src/ledger/verify.ts'
 import { startStack } from './stack.ts'
 
 export interface Verification {
   organisations: number
   entries: bigint
+  /** The newest sealed day of each organisation that has one, to compare with what it published. */
+  sealed: { organisation: string; days: number; newest: NonNullable<SealsReport['newest']> }[]
   findings: { organisation: string; finding: Finding }[]
+}
+
+export interface Extent {
+  /** The hash chain and the seals only: no balances, no donations. */
+  chainOnly?: boolean
 }
 
 /** Checks every organisation of the database; `say` hears how far it is. */
 export async function verifyBooks(
   db: Database,
   say: (line: string) => void,
+  extent: Extent = {},
 ): Promise<Verification> {
   const organisations = await db.statement<{ org_id: number; slug: string }>(
     'select org_id, slug from organisations order by org_id',
@@ -26,11 +41,23 @@ export async function verifyBooks(
   const verification: Verification = {
     organisations: organisations.length,
     entries: 0n,
+    sealed: [],
     findings: [],
   }
   for (const { org_id: orgId, slug } of organisations) {
-    const ledger = await verifyLedger(db, orgId, (done, all) => say(`${slug}: ${done} of ${all}`))
-    const findings = [...ledger.findings, ...(await verifyDonations(db, orgId))]
+    const onProgress = (done: bigint, all: bigint) => say(`${slug}: ${done} of ${all}`)
+    const ledger =
+      extent.chainOnly === true
+        ? await verifyEntries(db, orgId, onProgress)
+        : await verifyLedger(db, orgId, onProgress)
+    const { newest, ...seals } = await verifySeals(db, orgId)
+    const findings = [...ledger.findings, ...seals.findings]
+    if (extent.chainOnly !== true) {
+      findings.push(...(await verifyDonations(db, orgId)))
+    }
+    if (newest !== null) {
+      verification.sealed.push({ organisation: slug, days: seals.days, newest })
+    }
     verification.entries += ledger.entries
     verification.findings.push(...findings.map((finding) => ({ organisation: slug, finding })))
   }
@@ -39,8 +66,13 @@ export async function verifyBooks(
 
 /** The verification in words, a line each. */
 export function describeVerification(verification: Verification): string[] {
-  const { organisations, entries, findings } = verification
+  const { organisations, entries, sealed, findings } = verification
   return [
+    ...sealed.map(
+      ({ organisation, days, newest }) =>
+        `  ${organisation}: ${days} days sealed; root of ${newest.day}: ` +
+        newest.root.toString('hex'),
+    ),
     ...findings.map(
       ({ organisation, finding }) => `  ${organisation}: ${finding.check}: ${finding.detail}`,
     ),
@@ -51,20 +83,23 @@ export function describeVerification(verification: Verification): string[] {
 }
 
 async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { chain: { type: 'boolean', default: false } } })
   const dataDir = process.env['DATA_DIR'] ?? 'data'
   const stack = await startStack({ env: process.env, dataDir, databaseOnly: true })
   const db = openDatabase({
     url: stack.config.databaseUrl,
     poolSize: 4,
     log: openLog('warn', 'bahi verify'),
+    patient: true,
   })
   try {
     const isTerminal = process.stderr.isTTY
-    const verification = await verifyBooks(db, (line) => {
+    const say = (line: string): void => {
       if (isTerminal) {
         process.stderr.write(`\r${line}\x1b[K`)
       }
-    })
+    }
+    const verification = await verifyBooks(db, say, { chainOnly: values.chain })
     if (isTerminal) {
       process.stderr.write('\r\x1b[K')
     }

@@ -1,77 +1,132 @@
-/** The audit trail: every posting with its entry’s hash, as CSV, in constant memory. */
-import { csvLine } from '../../reports/csv.ts'
-import type { Database } from '../base/db.ts'
-import { listEntries, type PostedEntry } from '../ledger/entries.ts'
+/**
+ * The audit trail: every posting with its entry's content and hash, as CSV, in constant memory.
+ *
+ * It holds all that the journal's chain covers, so that `scripts/verify-export.mjs` can check it
+ * with nothing else at hand. One header row; then a row of record `start` (format, organisation,
+ * the chain's first hash); of each entry a row `entry` with its first posting and one `line` for
+ * each further posting, with those cells only that are short; at last a row `end` with the number
+ * and the hash of the newest entry, so that a file that was cut off can be told.
+ *
+ * A text that a spreadsheet would run, that is one of `=`, `+`, `-`, `@`, tab or carriage return
+ * after any number of apostrophes, has one apostrophe more in front; taking it off gives the text.
+ */
+import { csvLine, type Cell } from '../../reports/csv.ts'
+import type { Database, Trx } from '../base/db.ts'
+import { genesisOf } from '../ledger/core/link.ts'
+import type { PostedEntry } from '../ledger/entries.ts'
+import { readEntries } from './leaves.ts'
 
-const HEADER = [
+const FORMAT = 'bahi/audit-trail/1'
+
+const COLUMNS = [
+  'record',
   'entry_no',
-  'hash',
-  'kind',
-  'effective_on',
   'posted_at',
-  'description',
-  'idempotency_key',
-  'source',
-  'actor',
-  'reverses',
-  'metadata',
+  'effective_on',
+  'kind',
   'line_no',
   'account',
   'direction',
   'amount_minor',
   'currency',
-]
+  'description',
+  'idempotency_key',
+  'source',
+  'actor',
+  'reverses',
+  'adjusts',
+  'metadata',
+  'fingerprint',
+  'hash',
+  'organisation',
+  'format',
+] as const
 
-const PAGE = 1000
+type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>
 
 /**
  * Yields the CSV in pieces, oldest entry first, up to the newest entry at the start. Entries never
  * change, so that no transaction has to stay open while a slow client reads.
  */
 export async function* auditTrailCsv(db: Database, orgId: number): AsyncGenerator<string> {
-  yield csvLine(HEADER)
-  const last = await db.read(orgId, async (trx) => {
-    const [head] = await trx.query<{ entry_no: bigint }>(
-      'select entry_no from journal_heads where org_id = $1',
-      [orgId],
-    )
-    return head?.entry_no ?? 0n
-  })
-  for (let after = 0n; after < last;) {
+  yield csvLine(COLUMNS)
+  const head = await db.read(orgId, readHead)
+  if (head === undefined) {
+    return
+  }
+  const { organisation } = head
+  const genesis = genesisOf(organisation).toString('hex')
+  yield rowOf({ record: 'start', entry_no: 0, hash: genesis, organisation, format: FORMAT })
+  for (let after = 0n; after < head.entry_no;) {
     const entries = await db.read(
       orgId,
-      async (trx) => await listEntries(trx, { after, before: last + 1n, limit: PAGE }),
+      async (trx) => await readEntries(trx, after, head.entry_no),
     )
     const newest = entries.at(-1)
     if (newest === undefined) {
-      return
+      throw new Error(`entries after ${after} are missing`)
     }
-    yield entries.map(linesOf).join('')
+    yield entries.map(rowsOf).join('')
     after = newest.entry_no
+  }
+  yield rowOf({ record: 'end', entry_no: head.entry_no, hash: head.hash.toString('hex') })
+}
+
+interface Head {
+  organisation: string
+  entry_no: bigint
+  hash: Buffer
+}
+
+async function readHead(trx: Trx): Promise<Head | undefined> {
+  const [head] = await trx.query<Head>(
+    `select o.slug as organisation, h.entry_no, h.hash
+       from journal_heads h join organisations o using (org_id) where h.org_id = $1`,
+    [trx.scope],
+  )
+  return head
+}
+
+function rowsOf(entry: PostedEntry): string {
+  return entry.postings
+    .map((posting, index) =>
+      rowOf({
+        record: index === 0 ? 'entry' : 'line',
+        entry_no: entry.entry_no,
+        posted_at: entry.posted_at.toISOString(),
+        effective_on: entry.effective_on,
+        kind: entry.kind,
+        line_no: posting.line_no,
+        account: posting.account,
+        direction: posting.direction,
+        amount_minor: posting.amount,
+        currency: posting.currency,
+        ...(index === 0 ? onceOf(entry) : {}),
+      }),
+    )
+    .join('')
+}
+
+/** What can be long stands once, not at each of a thousand postings. */
+function onceOf(entry: PostedEntry): Row {
+  return {
+    description: entry.description,
+    idempotency_key: entry.idempotency_key,
+    source: entry.source,
+    actor: entry.actor,
+    reverses: entry.reverses,
+    adjusts: entry.adjusts,
+    metadata: JSON.stringify(entry.metadata),
+    fingerprint: entry.fingerprint.toString('hex'),
+    hash: entry.hash.toString('hex'),
   }
 }
 
-function linesOf(entry: PostedEntry): string {
-  return entry.postings
-    .map((posting) =>
-      csvLine([
-        entry.entry_no,
-        entry.hash.toString('hex'),
-        entry.kind,
-        entry.effective_on,
-        entry.posted_at.toISOString(),
-        entry.description,
-        entry.idempotency_key,
-        entry.source,
-        entry.actor,
-        entry.reverses,
-        JSON.stringify(entry.metadata),
-        posting.line_no,
-        posting.account,
-        posting.direction,
-        posting.amount,
-        posting.currency,
-      ]),
-    )
-    .join('')
+function rowOf(row: Row): string {
+  return csvLine(COLUMNS.map((column) => unmistakable(row[column] ?? null)))
+}
+
+/** `csvLine` sets its apostrophe before none or one that is there; here it is before any number. */
+function unmistakable(cell: Cell): Cell {
+  return typeof cell === 'string' && /^'{2,}[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
 }
