@@ -1,5 +1,5 @@
 /** Finds every kind of row that waits and rings its bell: what makes a lost bell harmless. */
-import { isConnectionError } from '../src/base/db.ts'
+import { isConnectionError } from '../src/base/database-error.ts'
 import type { Parts } from '../src/base/parts.ts'
 import type { JobName } from '../src/base/queue.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
@@ -11,6 +11,8 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   events: 'process-inbox',
   receipts: 'issue-receipts',
   emails: 'send-receipts',
+  seals: 'seal-days',
+  self_checks: 'self-check',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)

@@ -10,6 +10,8 @@ import { confirmPayments } from './confirm-payments.ts'
 import { issueReceiptsJob } from './issue-receipts.ts'
 import type { Job, JobParts } from './job.ts'
 import { processInbox } from './process-inbox.ts'
+import { selfCheckJob } from './self-check.ts'
+import { sealDays } from './seal-days.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
 
@@ -18,6 +20,8 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'process-inbox': processInbox,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
+  'seal-days': sealDays,
+  'self-check': selfCheckJob,
 }
 
 export interface RunningWorker {

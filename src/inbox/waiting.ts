@@ -2,7 +2,7 @@
 import type { Database } from '../base/db.ts'
 import { oldestWaitingSeconds, waiting } from '../base/metrics.ts'
 
-export type Work = 'confirmations' | 'events' | 'receipts' | 'emails'
+export type Work = 'confirmations' | 'events' | 'receipts' | 'emails' | 'seals' | 'self_checks'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -23,6 +23,22 @@ const DUE: Readonly<Record<Work, string>> = {
              from receipt_emails
             where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
             group by org_id`,
+  // Days of India that ended ten minutes ago or longer (src/exports/seal.ts, SETTLE_MINUTES).
+  seals: `select org_id, ended - sealed as due,
+                 (sealed + 2)::timestamp at time zone 'Asia/Kolkata' as oldest
+            from (
+              select o.org_id,
+                     coalesce(
+                       (select max(s.day) from day_seals s where s.org_id = o.org_id),
+                       (o.created_at at time zone 'Asia/Kolkata')::date - 1) as sealed,
+                     ((now() - interval '10 minutes') at time zone 'Asia/Kolkata')::date - 1
+                       as ended
+                from organisations o
+            ) days
+           where sealed < ended`,
+  self_checks: `select o.org_id, 1 as due, coalesce(c.due_at, now()) as oldest
+                  from organisations o left join self_checks c on c.org_id = o.org_id
+                 where c.due_at is null or c.due_at <= now()`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */
