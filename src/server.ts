@@ -7,10 +7,11 @@ import { ConfigError, readConfig } from './base/config.ts'
 import { openParts, type Parts } from './base/parts.ts'
 import { endOnSignal, outliveLostConnections } from './base/signals.ts'
 import { messageOf } from './base/problem.ts'
+import { openBatcher } from './ledger/batcher.ts'
 
 export interface RunningServer {
   url: string
-  /** Stops accepting, lets running requests finish, then closes the sockets. */
+  /** Stops accepting, lets running requests finish, closes the sockets, posts what is in hand. */
   close(): Promise<void>
 }
 
@@ -23,7 +24,8 @@ const IDLE_CHECK_MS = 50
 export async function startServer(parts: Parts, port: number): Promise<RunningServer> {
   let draining = false
   let url = ''
-  const app = makeApp(parts, { isDraining: () => draining, publicUrl: () => url })
+  const batcher = openBatcher(parts.db)
+  const app = makeApp(parts, { isDraining: () => draining, publicUrl: () => url, batcher })
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
     app,
@@ -47,6 +49,7 @@ export async function startServer(parts: Parts, port: number): Promise<RunningSe
       await closed
       clearInterval(idle)
       clearTimeout(late)
+      await batcher.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 /** Renders whatever a route throws as an RFC 9457 problem document; nothing internal leaks. */
 import type { NextFunction, Request, Response } from 'express'
-import { isConnectionError, sqlStateOf } from '../base/db.ts'
+import { isConnectionError, sqlStateOf } from '../base/database-error.ts'
 import type { Log } from '../base/log.ts'
 import { Problem } from '../base/problem.ts'
 import { requestIdOf } from './request.ts'
@@ -32,7 +32,7 @@ export function renderProblems(log: Log) {
       next(thrown)
       return
     }
-    const { detail, errors, moved, retryAfter } = problem.extras
+    const { retryAfter } = problem.extras
     if (retryAfter !== undefined) {
       response.setHeader('Retry-After', String(retryAfter))
     }
@@ -44,16 +44,24 @@ export function renderProblems(log: Log) {
       .type('application/problem+json')
       .send(
         JSON.stringify({
-          type: TYPE_BASE + problem.code,
-          title: problem.title,
-          status: problem.status,
-          code: problem.code,
-          ...(detail === undefined || problem.code === 'internal' ? {} : { detail }),
-          ...(errors === undefined ? {} : { errors }),
-          ...(moved === undefined ? {} : { moved }),
+          ...problemView(problem),
           request_id: requestIdOf(request),
         }),
       )
+  }
+}
+
+/** A problem as callers see it, alone or as a member of a larger answer. */
+export function problemView(problem: Problem): object {
+  const { detail, errors, moved } = problem.extras
+  return {
+    type: TYPE_BASE + problem.code,
+    title: problem.title,
+    status: problem.status,
+    code: problem.code,
+    ...(detail === undefined || problem.code === 'internal' ? {} : { detail }),
+    ...(errors === undefined ? {} : { errors }),
+    ...(moved === undefined ? {} : { moved }),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Drains the inbox: stored events become facts, facts become records, a batch a transaction. */
+import { isConnectionError } from '../base/database-error.ts'
 import type { Database, Trx } from '../base/db.ts'
-import { isConnectionError } from '../base/db.ts'
 import type { Log } from '../base/log.ts'
 import { inboxEvents } from '../base/metrics.ts'
 import { messageOf, Problem } from '../base/problem.ts'

@@ -4,14 +4,8 @@ import pg from 'pg'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { readKeyring } from '../../src/base/crypto.ts'
-import {
-  build,
-  isConnectionError,
-  openDatabase,
-  sqlStateOf,
-  type Database,
-  type Trx,
-} from '../../src/base/db.ts'
+import { isConnectionError, sqlStateOf } from '../../src/base/database-error.ts'
+import { build, openDatabase, type Database, type Trx } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import { Problem } from '../../src/base/problem.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'

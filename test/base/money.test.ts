@@ -2,20 +2,24 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import {
+  agreesWithRate,
+  convert,
   exponentOf,
   formatDecimal,
   isCurrency,
+  isIsoCode,
+  isoCurrencies,
   MAX_MINOR,
   minorToJson,
   parseDecimal,
 } from '../../src/base/money.ts'
 import { codeOf } from './thrown.ts'
 
-const currencies = fc.constantFrom('INR', 'JPY', 'KWD')
+const currencies = fc.constantFrom('INR', 'JPY', 'KWD', 'CLF')
 const amounts = fc.bigInt({ min: -MAX_MINOR, max: MAX_MINOR })
 
 describe('money as text', () => {
-  it('comes back as the same minor units, with 0, 2 and 3 decimals', () => {
+  it('comes back as the same minor units, with 0, 2, 3 and 4 decimals', () => {
     fc.assert(
       fc.property(amounts, currencies, (minor, currency) => {
         const text = formatDecimal(minor, currency)
@@ -116,5 +120,139 @@ describe('money as text', () => {
     expect(minorToJson(9_007_199_254_740_991n)).to.equal(Number.MAX_SAFE_INTEGER)
     expect(codeOf(() => minorToJson(9_007_199_254_740_992n))).to.equal('internal')
     expect(codeOf(() => minorToJson(-9_007_199_254_740_992n))).to.equal('internal')
+  })
+})
+
+describe('the currencies of ISO 4217', () => {
+  it('have 0, 2, 3 or 4 digits behind the point, each code once', () => {
+    const codes = isoCurrencies()
+    expect(new Set(codes).size).to.equal(codes.length)
+    expect(codes.filter((code) => !/^[A-Z]{3}$/.test(code))).to.deep.equal([])
+    const count = (digits: number) => codes.filter((code) => exponentOf(code) === digits).length
+    expect([0, 2, 3, 4].map(count)).to.deep.equal([17, 138, 7, 2])
+    expect(codes).to.have.length(17 + 138 + 7 + 2)
+  })
+
+  it('have the digits that people get wrong', () => {
+    const digits: readonly [exponent: number, codes: string][] = [
+      [0, 'JPY KRW VND CLP ISK UGX XOF XAF XPF PYG UYI'],
+      [2, 'INR USD EUR HUF IDR TWD MGA MRU XCG SLE'],
+      [3, 'KWD BHD OMR JOD TND IQD LYD'],
+      [4, 'CLF UYW'],
+    ]
+    for (const [exponent, codes] of digits) {
+      for (const code of codes.split(' ')) {
+        expect(exponentOf(code), code).to.equal(exponent)
+      }
+    }
+  })
+
+  it('agree with ICU on what there is, but for funds codes and what was withdrawn', () => {
+    const icu = new Set(Intl.supportedValuesOf('currency'))
+    const funds = ['BOV', 'CHE', 'CHW', 'CLF', 'COU', 'MXV', 'USN', 'UYI', 'UYW', 'VED', 'XCG']
+    expect(isoCurrencies().filter((code) => !icu.has(code) && !funds.includes(code))).to.deep.equal(
+      [],
+    )
+    const withdrawn = ['ANG', 'BGN', 'CUC', 'HRK', 'SLL', 'ZWL']
+    expect([...icu].filter((code) => !isIsoCode(code) && !withdrawn.includes(code))).to.deep.equal(
+      [],
+    )
+  })
+
+  it('are not gold or special drawing rights, whose codes are taken all the same', () => {
+    for (const code of ['XAU', 'XDR', 'XTS', 'XXX']) {
+      expect([isCurrency(code), isIsoCode(code)], code).to.deep.equal([false, true])
+    }
+    expect(['POINTS', 'inr', '', 'PTS'].map(isIsoCode)).to.deep.equal([false, false, false, false])
+  })
+})
+
+describe('points as text', () => {
+  it('have the digits that their books say', () => {
+    expect(formatDecimal(1234n, 'SEVA', 0)).to.equal('1234')
+    expect(formatDecimal(-1n, 'SEVA', 6)).to.equal('-0.000001')
+    expect(parseDecimal('12.5', 'SEVA', 1)).to.equal(125n)
+    expect(codeOf(() => parseDecimal('12.5', 'SEVA', 0))).to.equal('invalid_request')
+    expect(codeOf(() => formatDecimal(1n, 'SEVA'))).to.equal('invalid_request')
+  })
+})
+
+describe('an amount at a rate', () => {
+  const whole = { fromExponent: 0, toExponent: 0 }
+
+  it('is rounded half to even, once', () => {
+    const halves = [1n, 3n, 5n, 7n, -1n, -3n].map((minor) =>
+      convert(minor, { rate: '0.5', ...whole }),
+    )
+    expect(halves).to.deep.equal([0n, 2n, 2n, 4n, 0n, -2n])
+    const beyond = { rate: '0.500000000000000001', ...whole }
+    expect([1n, 5n].map((minor) => convert(minor, beyond))).to.deep.equal([1n, 3n])
+  })
+
+  it('counts the digits of both currencies', () => {
+    const rupees = { rate: '83.125', fromExponent: 2, toExponent: 2 }
+    expect(convert(10_000n, rupees)).to.equal(831_250n)
+    expect(convert(100n, { rate: '1.75', fromExponent: 2, toExponent: 0 })).to.equal(2n)
+    expect(convert(1n, { rate: '0.0019', fromExponent: 0, toExponent: 3 })).to.equal(2n)
+    expect(convert(7n, { rate: '2', fromExponent: 0, toExponent: 6 })).to.equal(14_000_000n)
+  })
+
+  it('is exact to the last unit for every amount and rate, as whole numbers say', () => {
+    const digits = fc.integer({ min: 0, max: 6 })
+    const places = 18
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 1n, max: MAX_MINOR }),
+        fc.bigInt({ min: 1n, max: 10n ** 36n - 1n }),
+        digits,
+        digits,
+        (minor, numerator, fromExponent, toExponent) => {
+          const rate = formatDecimal(numerator, 'rate', places)
+          const top = minor * numerator * 10n ** BigInt(toExponent)
+          const bottom = 10n ** BigInt(places + fromExponent)
+          const twice = (top % bottom) * 2n
+          const isUp = twice > bottom || (twice === bottom && (top / bottom) % 2n === 1n)
+          const exact = top / bottom + (isUp ? 1n : 0n)
+          const by = { rate, fromExponent, toExponent }
+          expect(convert(minor, by)).to.equal(exact)
+          expect(agreesWithRate(minor, exact, by)).to.equal(true)
+          expect(agreesWithRate(minor, exact + 2n, by)).to.equal(false)
+          expect(agreesWithRate(minor, exact - 2n, by)).to.equal(false)
+        },
+      ),
+    )
+  })
+
+  it('agrees with what was got to within one minor unit, and no further', () => {
+    const by = { rate: '0.012', ...whole }
+    expect([10n, 11n, 12n, 13n, 14n].map((to) => agreesWithRate(1000n, to, by))).to.deep.equal([
+      false,
+      true,
+      true,
+      true,
+      false,
+    ])
+    const odd = { rate: '0.0125', ...whole }
+    expect([11n, 12n, 13n, 14n].map((to) => agreesWithRate(1000n, to, odd))).to.deep.equal([
+      false,
+      true,
+      true,
+      false,
+    ])
+  })
+
+  for (const rate of ['', '0', '0.000', '-1', '1e3', '1,5', '.5', '5.', ' 1', 'NaN', '1/3']) {
+    it(`refuses ${JSON.stringify(rate)} as a rate`, () => {
+      expect(codeOf(() => convert(1n, { rate, ...whole }))).to.equal('invalid_request')
+    })
+  }
+
+  it('refuses a rate with more than 18 digits on a side', () => {
+    for (const rate of ['1'.repeat(19), `0.${'1'.repeat(19)}`]) {
+      expect(
+        codeOf(() => convert(1n, { rate, ...whole })),
+        rate,
+      ).to.equal('invalid_request')
+    }
   })
 })

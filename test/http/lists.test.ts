@@ -153,6 +153,7 @@ describe('a list', () => {
       'receipts/rcp_0000000000zzzzzzzzzzzzzzzz',
       'receipts/rcp_0000000000zzzzzzzzzzzzzzzz/pdf',
       'receipts/..%2f..%2fetc%2fpasswd/pdf',
+      'accounts/acc_999/balance',
       'accounts/acc_999/statement',
       'accounts/acc_99999999999/statement',
       "payments/';--",

@@ -77,6 +77,7 @@ describe('an organisation beside another', () => {
       'journal-entries/je_1',
       `receipts/${textIn(receipt, 'id')}`,
       `receipts/${textIn(receipt, 'id')}/pdf`,
+      `accounts/${textIn(account, 'id')}/balance`,
       `accounts/${textIn(account, 'id')}/statement`,
     ]) {
       expect((await service.call('GET', `/v1/${path}`)).status, path).to.equal(200)
@@ -88,10 +89,16 @@ describe('an organisation beside another', () => {
 
   it('has books of its own, which are empty', async () => {
     const balance = await asOther('GET', '/v1/trial-balance')
-    expect(balance.json).to.deep.equal({ as_of: null, accounts: [], totals: [] })
+    expect(balance.json).to.deep.equal({
+      as_of: null,
+      known_at: null,
+      accounts: [],
+      totals: [],
+    })
     const trail = await asOther('GET', '/v1/audit-trail.csv')
-    expect(trail.text.trimEnd().split('\r\n')).to.have.length(1)
-    expect((await service.call('GET', '/v1/audit-trail.csv')).text.split('\r\n')).to.have.length(4)
+    // The header, and where the chain starts and ends.
+    expect(trail.text.trimEnd().split('\r\n')).to.have.length(3)
+    expect((await service.call('GET', '/v1/audit-trail.csv')).text.split('\r\n')).to.have.length(6)
   })
 
   it('opens donations in its own name only', async () => {

@@ -74,7 +74,7 @@ describe('a problem document', () => {
       ['PUT', '/v1/donations'],
       ['DELETE', '/v1/payments'],
       ['PATCH', '/v1/journal-entries/je_1'],
-      ['POST', '/v1/accounts'],
+      ['DELETE', '/v1/accounts'],
       ['GET', '/webhooks/razorpay/whe_1'],
       ['POST', '/livez'],
     ] as const) {

@@ -140,7 +140,7 @@ describe('the way of one donation', () => {
     expect(verification.entries).to.equal(2n)
 
     const trail = await service.call('GET', '/v1/audit-trail.csv', { role: 'auditor' })
-    expect(trail.text.trimEnd().split('\r\n')).to.have.length(5)
+    expect(trail.text.trimEnd().split('\r\n')).to.have.length(7)
   })
 })
 

@@ -11,6 +11,8 @@ export interface Proxy {
   silence(): void
   /** The next connection that sends this text gets no answer to it: it is broken instead. */
   swallowAnswerTo(text: string): void
+  /** The next connection that sends this text is broken before anybody reads it. */
+  breakBefore(text: string): void
   close(): Promise<void>
 }
 
@@ -19,13 +21,15 @@ interface Wishes {
   isCut: boolean
   /** The text whose answer is swallowed, once. */
   fatal: string | null
+  /** The text that is not passed on, once. */
+  unread: string | null
   /** Connections that were opened in an earlier generation say nothing more. */
   generation: number
 }
 
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
   const sockets = new Set<Socket>()
-  const wishes: Wishes = { isCut: false, fatal: null, generation: 0 }
+  const wishes: Wishes = { isCut: false, fatal: null, unread: null, generation: 0 }
   const server: Server = createServer((client) => {
     if (wishes.isCut) {
       client.destroy()
@@ -59,6 +63,9 @@ export async function startProxy(target: { host: string; port: number }): Promis
     swallowAnswerTo(text) {
       wishes.fatal = text
     },
+    breakBefore(text) {
+      wishes.unread = text
+    },
     async close() {
       breakAll()
       server.close()
@@ -84,6 +91,11 @@ function join(
   }
   client.on('data', (chunk) => {
     if (bornIn < wishes.generation) {
+      return
+    }
+    if (wishes.unread !== null && chunk.includes(wishes.unread)) {
+      wishes.unread = null
+      end()
       return
     }
     if (wishes.fatal !== null && chunk.includes(wishes.fatal)) {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { minorToJson } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { listEntries, type PostedEntry } from '../../ledger/entries.ts'
+import { findEntry, listEntries, type PostedEntry } from '../../ledger/entries.ts'
 import { allow, principalOf } from '../auth.ts'
 import { idOf, isoDate, limit, numberedId, queryOf } from '../input.ts'
 import { listOf } from '../list.ts'
@@ -39,10 +39,9 @@ export function journalEntryRoutes(parts: Parts): Router {
 
   routes.get('/journal-entries/:id', readers, async (request, response) => {
     const entryNo = idOf(request.params['id'], 'je')
-    const [entry] = await parts.db.read(
+    const entry = await parts.db.read(
       principalOf(request).orgId,
-      async (trx) =>
-        await listEntries(trx, { after: entryNo - 1n, before: entryNo + 1n, limit: 1 }),
+      async (trx) => await findEntry(trx, entryNo),
     )
     if (entry === undefined) {
       throw new Problem('not_found', { detail: 'There is no such journal entry.' })
@@ -53,9 +52,10 @@ export function journalEntryRoutes(parts: Parts): Router {
   return routes
 }
 
-function entryView(entry: PostedEntry): object {
+/** A posted entry as callers see it. */
+export function entryView(entry: PostedEntry): object {
   return {
-    id: `je_${entry.entry_no}`,
+    id: entryId(entry.entry_no),
     kind: entry.kind,
     effective_on: entry.effective_on,
     posted_at: entry.posted_at,
@@ -63,7 +63,10 @@ function entryView(entry: PostedEntry): object {
     idempotency_key: entry.idempotency_key,
     source: entry.source,
     actor: entry.actor,
-    reverses: entry.reverses === null ? null : `je_${entry.reverses}`,
+    reverses: entry.reverses === null ? null : entryId(entry.reverses),
+    reversed_by: entry.reversed_by === null ? null : entryId(entry.reversed_by),
+    adjusts: entry.adjusts === null ? null : entryId(entry.adjusts),
+    adjusted_by: entry.adjusted_by.map(entryId),
     metadata: entry.metadata,
     hash: entry.hash.toString('hex'),
     postings: entry.postings.map((posting) => ({
@@ -72,7 +75,16 @@ function entryView(entry: PostedEntry): object {
       direction: posting.direction,
       amount: minorToJson(posting.amount),
       currency: posting.currency,
-      balance_after: minorToJson(posting.balance_after),
+      balance_after: balanceToJson(posting.balance_after),
     })),
   }
+}
+
+export function entryId(entryNo: bigint): string {
+  return `je_${entryNo}`
+}
+
+/** A balance that no JSON number can hold is text: neither a wrong number nor no answer at all. */
+function balanceToJson(minor: bigint): number | string {
+  return Number.isSafeInteger(Number(minor)) ? minorToJson(minor) : minor.toString()
 }

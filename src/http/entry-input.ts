@@ -1,0 +1,149 @@
+/** The shape of journal entries that callers ask for, and the drafts that they make. */
+import type { Request } from 'express'
+import { z } from 'zod'
+import { Problem } from '../base/problem.ts'
+import type { AccountCode } from '../ledger/core/chart.ts'
+import { REASON } from '../ledger/core/corrections.ts'
+import { LATE_REASON, type Draft, type DraftLine } from '../ledger/core/entry.ts'
+import { manualEntry } from '../ledger/core/rules.ts'
+import { isoDate } from './input.ts'
+import { line } from './line.ts'
+import type { Principal } from './request.ts'
+
+const KEY_MAX = 180
+const METADATA_MAX = 50
+
+/** Names under which our own entries keep what decides something; nobody else writes them. */
+const RESERVED_METADATA: readonly string[] = [
+  LATE_REASON,
+  REASON,
+  'donation_id',
+  'gateway_payment_id',
+  'from_currency',
+  'to_currency',
+  'rate',
+  'rate_source',
+  'financial_year',
+]
+
+export const reason = line(500)
+export const description = line(500)
+
+const key = z
+  .string()
+  .regex(
+    new RegExp(`^[\\x21-\\x7e]{1,${KEY_MAX}}$`),
+    `must have 1 to ${KEY_MAX} visible ASCII characters`,
+  )
+
+const WHOLE = 'must be a whole number of minor units, from 1 to 2^53 - 1'
+
+const entryLine = z.strictObject({
+  account: z.string().min(1).max(200, 'must be an account code or an id such as acc_3'),
+  direction: z.enum(['debit', 'credit']),
+  amount: z.int(WHOLE).min(1, WHOLE).max(Number.MAX_SAFE_INTEGER, WHOLE),
+  currency: z.string().regex(/^[A-Z][A-Z0-9]{2,11}$/, 'must be a currency such as INR'),
+})
+
+/** How many lines an entry has is a rule of the ledger, which says so itself. */
+export const lines = z.array(entryLine)
+
+const metadata = z
+  .record(
+    z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be lower-case letters, digits, _ and -'),
+    line(500),
+  )
+  .superRefine((given, context) => {
+    if (Object.keys(given).length > METADATA_MAX) {
+      context.addIssue({ code: 'custom', message: `must have at most ${METADATA_MAX} names` })
+    }
+    for (const name of RESERVED_METADATA.filter((one) => Object.hasOwn(given, one))) {
+      context.addIssue({ code: 'custom', path: [name], message: 'is a name that is reserved' })
+    }
+  })
+
+const fields = {
+  effective_on: isoDate,
+  description,
+  lines,
+  metadata: metadata.default({}),
+  late_reason: reason.optional(),
+  source: line(200).optional(),
+}
+
+export const entryBody = z.strictObject(fields)
+
+export const BATCH_MAX = 1000
+
+export const batchBody = z.strictObject({
+  mode: z.enum(['atomic', 'each']),
+  entries: z
+    .array(z.strictObject({ idempotency_key: key, ...fields }))
+    .min(1, 'must not be empty')
+    .max(BATCH_MAX, `must have at most ${BATCH_MAX} entries`),
+})
+
+/**
+ * The header Idempotency-Key, bare or in quotes as a structured field. Throws
+ * `idempotency_key_missing` or, where it is none, `invalid_request`.
+ */
+export function idempotencyKeyOf(request: Request): string {
+  const header = request.get('idempotency-key')
+  if (header === undefined || header === '') {
+    throw new Problem('idempotency_key_missing', {
+      detail: 'Send the header Idempotency-Key: the same key posts once, however often it is sent.',
+      moved: 'no',
+    })
+  }
+  const read = key.safeParse(/^"(.*)"$/.exec(header)?.[1] ?? header)
+  if (!read.success) {
+    const detail = `The header Idempotency-Key ${read.error.issues[0]?.message ?? 'is not valid'}.`
+    throw new Problem('invalid_request', { detail, moved: 'no' })
+  }
+  return read.data
+}
+
+/** A caller's key beside those of our own facts. */
+export function entryKey(callersKey: string): string {
+  return `api:${callersKey}`
+}
+
+/** The draft of an entry as it was asked for. Throws `forbidden` for a late one by others. */
+export function draftAsked(
+  asked: z.infer<typeof entryBody>,
+  callersKey: string,
+  principal: Principal,
+): Draft {
+  return manualEntry({
+    idempotencyKey: entryKey(callersKey),
+    effectiveOn: asked.effective_on,
+    description: asked.description,
+    source: asked.source ?? entryKey(callersKey),
+    actor: principal.subject,
+    metadata: asked.metadata,
+    lateReason: lateReasonOf(asked, principal),
+    lines: linesAsked(asked.lines),
+  })
+}
+
+/** Why the entry is late, null where it is not said. Throws `forbidden` unless an admin says it. */
+export function lateReasonOf(
+  asked: { late_reason?: string | undefined },
+  { role }: Principal,
+): string | null {
+  if (asked.late_reason !== undefined && role !== 'admin') {
+    const detail = 'Only an admin may post late, with a late_reason.'
+    throw new Problem('forbidden', { detail, moved: 'no' })
+  }
+  return asked.late_reason ?? null
+}
+
+/** Lines in minor units; an account may still be an id, which posting resolves. */
+export function linesAsked(asked: z.infer<typeof lines>): DraftLine[] {
+  return asked.map(({ account, direction, amount, currency }) => ({
+    account: account as AccountCode,
+    direction,
+    amount: BigInt(amount),
+    currency,
+  }))
+}
