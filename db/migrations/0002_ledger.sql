@@ -64,25 +64,36 @@ create table journal_heads (
 create table journal_entries (
   org_id integer not null,
   -- The days that ISO 8601 can write in ten characters; neither infinity nor BC.
-  effective_on date not null check (effective_on between '0001-01-01' and '9999-12-31'),
-  entry_no bigint not null check (entry_no > 0),
+  effective_on date not null,
+  entry_no bigint not null,
   -- Milliseconds, because that is what the hash covers.
   posted_at timestamptz(3) not null,
-  reverses bigint check (reverses between 1 and entry_no - 1),
-  adjusts bigint check (adjusts between 1 and entry_no - 1),
+  reverses bigint,
+  adjusts bigint,
   -- How many postings it has.
-  lines smallint not null check (lines between 2 and 1000),
+  lines smallint not null,
   kind text not null,
-  idempotency_key text collate "C" not null check (length(idempotency_key) between 1 and 200),
+  idempotency_key text collate "C" not null,
   -- SHA-256 of what was asked for, to tell a repetition from a conflict.
-  fingerprint bytea not null check (length(fingerprint) = 32),
+  fingerprint bytea not null,
   -- SHA-256 over the previous entry's hash and this entry (src/ledger/core/link.ts).
-  hash bytea not null check (length(hash) = 32),
+  hash bytea not null,
   description text not null,
   -- Where it comes from: a fact's key, a request.
   source text not null,
   actor text not null,
   metadata text_map not null,
+  -- One check, because each is prepared anew for each batch.
+  check (
+    effective_on between '0001-01-01' and '9999-12-31'
+    and entry_no > 0
+    and (reverses between 1 and entry_no - 1) is not false
+    and (adjusts between 1 and entry_no - 1) is not false
+    and lines between 2 and 1000
+    and length(idempotency_key) between 1 and 200
+    and length(fingerprint) = 32
+    and length(hash) = 32
+  ),
   primary key (org_id, entry_no),
   -- The key first: by org_id alone a planner without statistics would choose it for everything.
   unique (idempotency_key, org_id)
@@ -96,7 +107,7 @@ create index journal_entries_adjusted on journal_entries (adjusts, org_id)
 create table postings (
   entry_no bigint not null,
   -- Minor units of the account's currency.
-  amount bigint not null check (amount > 0),
+  amount bigint not null,
   -- After this posting, on the account's normal side: its balance, the balance of the postings of
   -- this effective day, and its version.
   balance_after bigint not null,
@@ -106,7 +117,8 @@ create table postings (
   account_id integer not null,
   effective_on date not null,
   direction direction not null,
-  line_no smallint not null check (line_no > 0),
+  line_no smallint not null,
+  check (amount > 0 and line_no > 0),
   primary key (org_id, entry_no, line_no)
 );
 

@@ -70,8 +70,8 @@ begin
   -- Below, elements are taken by number and by unnest(): both must find the same.
   if (array_dims(l_drafts), array_dims(l_accounts), array_dims(l_debits), array_dims(l_amounts))
        is distinct from (shape, shape, shape, shape)
-     or array_dims(d_days) is distinct from draft_shape then
-    raise exception 'bahi: arrays of lines and days begin at 1 and are as long as each other'
+     or (array_dims(d_days), array_dims(d_keys)) is distinct from (draft_shape, draft_shape) then
+    raise exception 'bahi: arrays of lines and drafts begin at 1 and are as long as each other'
       using errcode = 'integrity_constraint_violation';
   end if;
   select * into strict head from journal_heads h where h.org_id = p_org for update;
@@ -151,23 +151,31 @@ begin
     hashes := hashes || link;
   end loop;
 
+  -- unnest() stands in the lists of columns, because in FROM its rows are gathered first.
   insert into journal_entries (org_id, effective_on, entry_no, posted_at, reverses, adjusts, lines,
     kind, idempotency_key, fingerprint, hash, description, source, actor, metadata)
   select p_org, d.day, head.entry_no + d.n, post_entries.posted_at, d.reverses, d.adjusts, d.lines,
          d.kind, d.key, d.fingerprint, d.hash, d.description, d.source, d.actor, d.metadata
-    from unnest(d_days, d_reverses, d_adjusts, line_counts, d_kinds, d_keys, d_fingerprints, hashes,
-                d_descriptions, d_sources, d_actors, d_metadata) with ordinality
-      as d (day, reverses, adjusts, lines, kind, key, fingerprint, hash, description, source, actor,
-            metadata, n);
+    from (
+      select generate_subscripts(d_keys, 1) as n, unnest(d_days) as day,
+             unnest(d_reverses) as reverses, unnest(d_adjusts) as adjusts,
+             unnest(line_counts) as lines, unnest(d_kinds) as kind, unnest(d_keys) as key,
+             unnest(d_fingerprints) as fingerprint, unnest(hashes) as hash,
+             unnest(d_descriptions) as description, unnest(d_sources) as source,
+             unnest(d_actors) as actor, unnest(d_metadata) as metadata
+    ) d;
 
   insert into postings (entry_no, amount, balance_after, day_balance_after, account_version, org_id,
     account_id, effective_on, direction, line_no)
   select head.entry_no + l.draft, l.amount, l.balance, l.day_balance, l.version, p_org,
          a_ids[l.account], d_days[l.draft],
          case when l.debit then 'debit'::direction when not l.debit then 'credit' end, l.line_no
-    from unnest(l_drafts, l_accounts, l_debits, l_amounts, line_nos, balances_after,
-                day_balances_after, versions_after)
-      as l (draft, account, debit, amount, line_no, balance, day_balance, version);
+    from (
+      select unnest(l_drafts) as draft, unnest(l_accounts) as account, unnest(l_debits) as debit,
+             unnest(l_amounts) as amount, unnest(line_nos) as line_no,
+             unnest(balances_after) as balance, unnest(day_balances_after) as day_balance,
+             unnest(versions_after) as version
+    ) l;
 
   update accounts a
      set debits = s.debits,

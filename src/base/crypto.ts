@@ -2,13 +2,13 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
+  hash,
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto'
 
 export function sha256(data: string | Uint8Array): Buffer {
-  return createHash('sha256').update(data).digest()
+  return hash('sha256', data, 'buffer')
 }
 
 /** Compares two texts in a time that does not depend on where they differ. */
