@@ -20,7 +20,8 @@ create domain text_map as jsonb check (
 
 create table accounts (
   org_id integer not null references organisations,
-  account_id integer not null check (account_id > 0),
+  -- Ids that the API can write (acc_999999999).
+  account_id integer not null check (account_id between 1 and 999999999),
   -- Path in the chart of accounts: assets:clearing:razorpay. Each prefix is a group.
   code account_code not null,
   name text not null,
@@ -46,7 +47,12 @@ create table accounts (
   primary key (org_id, account_id),
   -- Not by org_id first: a planner without statistics would choose it for everything.
   unique (code, currency, org_id),
-  check (version >= 0 and day_debits between 0 and debits and day_credits between 0 and credits),
+  -- As far as a JSON number counts exactly.
+  check (
+    version >= 0
+    and day_debits between 0 and debits and debits <= 9007199254740991
+    and day_credits between 0 and credits and credits <= 9007199254740991
+  ),
   check (floor is null
     or case normal when 'debit' then debits - credits else credits - debits end >= floor)
 ) with (fillfactor = 50);
@@ -57,6 +63,8 @@ create table journal_heads (
   entry_no bigint not null default 0,
   hash bytea not null check (length(hash) = 32),
   posted_at timestamptz(3) not null default '2000-01-01 00:00:00+00',
+  -- The end of the newest sealed day: nothing is posted at an earlier time, whatever clocks say.
+  sealed_until timestamptz(3) not null default '2000-01-01 00:00:00+00',
   -- The last day of the last period that is not open: later days need no look at the periods.
   guarded_through date not null default '-infinity'
 ) with (fillfactor = 50);
@@ -142,120 +150,39 @@ create view account_days with (security_invoker = true) as
   union all
   select org_id, account_id, day, day_debits, day_credits from accounts where version > 0;
 
--- A month of the books; one that is not here is as the next later one that is, or open. No month is
--- less closed than a later one, whose trial balance counts on it.
-create table periods (
-  org_id integer not null references organisations,
-  month date not null check (isfinite(month) and extract(day from month) = 1),
-  -- soft_closed takes entries that say why they are late (metadata late_reason); closed takes none.
-  state text not null check (state in ('open', 'soft_closed', 'closed')),
-  -- How often it changed; the newest row of period_changes.
-  version integer not null check (version > 0),
-  primary key (org_id, month)
-);
-
--- Who opened and closed which month, why, and the trial balance at that moment.
-create table period_changes (
-  org_id integer not null,
-  month date not null,
-  version integer not null,
-  state text not null,
-  reason text not null check (length(reason) between 1 and 500),
-  actor text not null,
-  changed_at timestamptz(3) not null default clock_timestamp(),
-  -- The newest entry that the trial balance counts.
-  entry_no bigint not null,
-  -- Canonical text of the trial balance at the end of the month, and its SHA-256.
-  trial_balance text not null,
-  trial_balance_sha256 bytea not null
-    check (trial_balance_sha256 = sha256(convert_to(trial_balance, 'UTF8'))),
-  primary key (org_id, month, version),
-  foreign key (org_id, month) references periods,
-  unique (month, version, state, org_id)
-);
-
--- No month changes without its row in period_changes.
-alter table periods add foreign key (org_id, month, version, state)
-  references period_changes (org_id, month, version, state) deferrable initially deferred;
-
--- Who opened, closed, froze or changed an account, and why.
-create table account_changes (
-  org_id integer not null,
-  account_id integer not null,
-  change_no integer not null check (change_no > 0),
-  changed_at timestamptz(3) not null default clock_timestamp(),
-  actor text not null,
-  reason text not null check (length(reason) between 1 and 500),
-  -- Old and new values by column.
-  change jsonb not null,
-  primary key (org_id, account_id, change_no),
-  foreign key (org_id, account_id) references accounts
-);
-
 select bahi_append_only('journal_entries');
 select bahi_append_only('postings');
-select bahi_append_only('period_changes');
-select bahi_append_only('account_changes');
 
 select bahi_wall('accounts', false);
 select bahi_wall('journal_heads', false);
 select bahi_wall('journal_entries', false);
 select bahi_wall('postings', false);
 select bahi_wall('balance_days', false);
-select bahi_wall('periods', false);
-select bahi_wall('period_changes', false);
-select bahi_wall('account_changes', false);
 
-grant select on accounts, journal_heads, journal_entries, postings, balance_days, account_days,
-  periods, period_changes, account_changes to bahi_app;
+grant select on accounts, journal_heads, journal_entries, postings, balance_days, account_days
+  to bahi_app;
 grant insert (org_id, account_id, code, name, type, normal, currency, floor, metadata) on accounts
   to bahi_app;
 grant update (name, metadata, open, frozen, floor) on accounts to bahi_app;
-grant insert on periods, account_changes to bahi_app;
-grant insert (org_id, month, version, state, reason, actor, entry_no, trial_balance,
-  trial_balance_sha256) on period_changes to bahi_app;
-grant update (state, version) on periods to bahi_app;
 
--- Months close in order and open in reverse. Keeps the head's memory of guarded days, under the
--- same lock that posting takes.
-create function periods_guard() returns trigger
-  language plpgsql security definer
+-- Ids go up by one: nobody can use them up.
+create function account_id_guard() returns trigger
+  language plpgsql
   set search_path = public, pg_temp as
 $$
-declare
-  states constant text[] := array['open', 'soft_closed', 'closed'];
 begin
-  if tg_relid <> 'public.periods'::regclass then
-    raise exception 'bahi: % holds no periods', tg_relid::regclass using errcode = '42501';
-  end if;
-  if new.version <> (case tg_op when 'UPDATE' then old.version + 1 else 1 end)
-     or new.state = (case tg_op when 'UPDATE' then old.state else 'open' end) then
-    raise exception 'bahi: % does not go from one state to the next', new.month
+  -- Another organisation's row is refused by the wall.
+  if new.org_id = bahi_org() and new.account_id <> (
+    select coalesce(max(a.account_id), 0) + 1 from accounts a where a.org_id = new.org_id
+  ) then
+    raise exception 'bahi: % is not the next account id', new.account_id
       using errcode = 'integrity_constraint_violation';
   end if;
-  -- One change of months at a time: each must see the others.
-  perform from journal_heads h where h.org_id = new.org_id for update;
-  if exists (
-    select from periods p
-     where p.org_id = new.org_id and case
-       when p.month < new.month
-         then array_position(states, p.state) < array_position(states, new.state)
-       else array_position(states, p.state) > array_position(states, new.state) end
-  ) then
-    raise exception 'bahi: % would be less closed than a later month, or more than an earlier one',
-      new.month using errcode = 'integrity_constraint_violation';
-  end if;
-  update journal_heads h
-     set guarded_through = coalesce(
-       (select (max(p.month) + interval '1 month - 1 day')::date
-          from periods p where p.org_id = new.org_id and p.state <> 'open'),
-       '-infinity')
-   where h.org_id = new.org_id;
-  return null;
+  return new;
 end
 $$;
 
-revoke all on function periods_guard() from public;
+revoke all on function account_id_guard() from public;
 
-create trigger guard after insert or update on periods
-  for each row execute function periods_guard();
+create trigger id_guard before insert on accounts
+  for each row when (current_user = 'bahi_app') execute function account_id_guard();

@@ -140,7 +140,8 @@ begin
   end if;
 
   -- The chain (src/ledger/core/link.ts). Time never goes back, whatever the clock does.
-  posted_at := greatest(date_trunc('milliseconds', clock_timestamp()), head.posted_at);
+  posted_at := greatest(
+    date_trunc('milliseconds', clock_timestamp()), head.posted_at, head.sealed_until);
   stamp := int8send((extract(epoch from posted_at) * 1000)::bigint);
   first_no := head.entry_no + 1;
   number := head.entry_no;

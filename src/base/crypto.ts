@@ -1,11 +1,5 @@
 /** Hashes, constant-time comparison, and AES-256-GCM for what must not be read from a dump. */
-import {
-  createCipheriv,
-  createDecipheriv,
-  hash,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 export function sha256(data: string | Uint8Array): Buffer {
   return hash('sha256', data, 'buffer')

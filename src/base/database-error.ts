@@ -32,6 +32,11 @@ export function isConnectionError(error: unknown): boolean {
 const CONNECTION_LOST =
   /Connection terminated|timeout exceeded when trying to connect|not queryable|read timeout/i
 
+/** Postgres gave the statement up after its time (SQLSTATE 57014). */
+export function isTimedOut(error: unknown): boolean {
+  return sqlStateOf(error) === '57014'
+}
+
 /** The connection was not even made: nothing was sent. */
 export function wasNeverConnected(error: unknown): boolean {
   const text = error instanceof Error ? error.message : ''

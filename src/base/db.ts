@@ -3,6 +3,7 @@ import knexModule, { type Knex } from 'knex'
 import pg from 'pg'
 import type { Log } from './log.ts'
 import { readOnly, transact, transactOnce } from './transaction.ts'
+import { openTurns } from './turns.ts'
 
 /** Whose rows a transaction may see: one organisation's, or (intake, sweep) everybody's. */
 export type Scope = number | 'all'
@@ -76,6 +77,8 @@ export interface DatabaseOptions {
 export const build: Knex = knexModule({ client: 'pg' })
 
 const SYSTEM_POOL_SIZE = 4
+/** One writer of an organisation works while the next one waits for it in Postgres; no more. */
+const WRITERS_TOGETHER = 2
 const CONNECT_TIMEOUT_MS = 5000
 /** A statement's limit on the server, and ours on a connection that has fallen silent. */
 const LIMITS = {
@@ -108,15 +111,24 @@ export function openDatabase(options: DatabaseOptions): Database {
     options.poolSize,
     options.patient === true ? LIMITS.patient : LIMITS.own,
   )
+  const turns = openTurns(WRITERS_TOGETHER, LIMITS.own.statementMs)
   const system = openPool(options, SYSTEM_POOL_SIZE, LIMITS.system, ' -c bahi.org_id=all')
   return {
     pool,
     async statement<Row extends object>(sql: string, params?: readonly unknown[]) {
       return (await system.query<Row>(sql, params === undefined ? undefined : [...params])).rows
     },
-    transact: async (scope, work, more) => await transact(pool, scope, work, more ?? {}),
+    async transact(scope, work, more = {}) {
+      const run = async () => await transact(pool, scope, work, more)
+      return more.queue === undefined
+        ? await run()
+        : await turns.take(`${more.queue} ${scope}`, run)
+    },
     transactOnce: async (scope, statement, queue) =>
-      await transactOnce(pool, scope, statement, queue),
+      await turns.take(
+        `${queue} ${scope}`,
+        async () => await transactOnce(pool, scope, statement, queue),
+      ),
     read: async (scope, work) => await readOnly(pool, scope, work),
     async ping(timeoutMs) {
       await Promise.all([ping(pool, timeoutMs), ping(system, timeoutMs)])

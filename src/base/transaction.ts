@@ -2,7 +2,7 @@
 import type { Knex } from 'knex'
 import type pg from 'pg'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isConnectionError, sqlStateOf } from './database-error.ts'
+import { isConnectionError, isTimedOut, sqlStateOf } from './database-error.ts'
 import type { Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
 import { serializationRetries } from './metrics.ts'
 import { Problem } from './problem.ts'
@@ -22,7 +22,13 @@ export async function transact<T>(
     async () =>
       await onConnection(pool, async (client, discard) => {
         const lock = options.queue === undefined ? null : lockOf(options.queue, scope)
-        await begin(client, scope, options.isolation ?? 'serializable', lock)
+        await begin(client, scope, options.isolation ?? 'serializable', lock).catch(
+          (error: unknown) => {
+            // It may have been given up just when it had the lock, which the session then keeps.
+            discard(error instanceof Error ? error : new Error(String(error)))
+            throw isTimedOut(error) ? tooBusy(error) : error
+          },
+        )
         return await finish(client, work, { scope, lock, discard })
       }),
   )
@@ -71,6 +77,9 @@ async function sendOnce<Row extends object>(
       // A commit that failed ended its message before the lock was given back.
       await client.query(`rollback; select pg_advisory_unlock(${lock})`).catch(discard)
     }
+    if (begun.status === 'rejected' && isTimedOut(begun.reason)) {
+      throw tooBusy(begun.reason)
+    }
     // The first that failed says why; what came after it failed for that.
     for (const step of [begun, done, ended]) {
       if (step.status === 'rejected') {
@@ -93,17 +102,17 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
       }
       serializationRetries.inc({ code })
       if (attempt === ATTEMPTS_MAX) {
-        throw new Problem('unavailable', {
-          detail: 'Too many others write to the same books; nothing was written. Try again.',
-          moved: 'no',
-          retryAfter: 1,
-          cause: error,
-        })
+        throw tooBusy(error)
       }
       // Full jitter up to 5, 10, 20 … 640 ms: those who collided do not meet again.
       await delay(Math.random() * 5 * 2 ** Math.min(attempt - 1, 7))
     }
   }
+}
+
+function tooBusy(cause: unknown): Problem {
+  const detail = 'Too many others write to the same books; nothing was written. Try again.'
+  return new Problem('unavailable', { detail, moved: 'no', retryAfter: 1, cause })
 }
 
 /** First half of a queue's advisory key pair; the second is the organisation. */

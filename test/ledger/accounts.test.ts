@@ -448,7 +448,8 @@ describe('currencies of one’s own', () => {
     await register()
     const account = (currency: string) =>
       `insert into accounts (org_id, account_id, code, name, type, normal, currency)
-       values (${org}, 50, '${BANK}', 'x', 'asset', 'debit', '${currency}')`
+       select ${org}, coalesce(max(account_id), 0) + 1, '${BANK}', 'x', 'asset', 'debit',
+              '${currency}' from accounts`
     const currency = (code: string, exponent = 2) =>
       `insert into currencies (org_id, code, name, exponent, actor)
        values (${org}, '${code}', 'x', ${exponent}, 'x')`

@@ -187,7 +187,9 @@ describe('a wallet’s floor among many callers', () => {
       [-1200, FUND],
     ] as const) {
       const sql = `update accounts set floor = ${floor} where code = '${code}'`
-      refusals.push(await refusalOf(typing, [sql]))
+      const change = `insert into account_changes (org_id, account_id, change_no, actor, reason,
+        change) select org_id, account_id, 1, 'x', 'x', '{}' from accounts where code = '${code}'`
+      refusals.push(await refusalOf(typing, [change, sql]))
     }
     await typing.end()
     expect(refusals.map((text) => text?.slice(0, 5) ?? null)).to.deep.equal([

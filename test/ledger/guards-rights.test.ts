@@ -35,6 +35,10 @@ const APPEND_ONLY: Readonly<Record<string, string>> = {
 const DENIED = /^42501 permission denied/
 const NOT_OWNER = /^42501 (must be owner|permission denied)/
 
+const FLOOR_OF_1 = 'update accounts set floor = 200 where account_id = 1'
+const CHANGE_OF_1 = `insert into account_changes (org_id, account_id, change_no, actor, reason, change)
+  values (${ORG}, 1, 1, 'x', 'x', '{}')`
+
 describe('the application’s role', () => {
   let books: Books
   let role: pg.Client
@@ -122,9 +126,27 @@ describe('the application’s role', () => {
 
   it('cannot put a floor above the balance that is there', async () => {
     await expectRefused('update accounts set floor = 201 where account_id = 1', /^23514 /)
-    expect(
-      await refusalOf(role, ['update accounts set floor = 200 where account_id = 1']),
-    ).to.equal(null)
+    expect(await refusalOf(role, [CHANGE_OF_1, FLOOR_OF_1])).to.equal(null)
+  })
+
+  it('cannot change a setting of an account without saying why', async () => {
+    await expectRefused(FLOOR_OF_1, /^23000 .*account_changes does not say by whom/)
+    await expectRefused('update accounts set frozen = true where account_id = 1', /^23000 /)
+    // Nor with a row about another account, nor with a time of its own choice.
+    await expectRefused(
+      `insert into account_changes (org_id, account_id, change_no, actor, reason, change,
+         changed_at) values (${ORG}, 1, 1, 'x', 'x', '{}', now())`,
+      DENIED,
+    )
+    const other = CHANGE_OF_1.replace(', 1, 1,', ', 2, 1,')
+    expect(await refusalOf(role, [other, FLOOR_OF_1])).to.match(/^23000 /)
+  })
+
+  it('cannot use up the numbers of accounts', async () => {
+    const account = (id: number) =>
+      `insert into accounts (org_id, account_id, code, name, type, normal, currency)
+       values (${ORG}, ${id}, 'assets:bank:spare', 'x', 'asset', 'debit', 'INR')`
+    await expectRefused(account(999_999_999), /^23000 .*is not the next account id/)
   })
 
   it('cannot open an account with a balance, closed, or dated', async () => {

@@ -77,7 +77,14 @@ begin
   select o.slug into strict slug from organisations o where o.org_id = new.org_id;
   select * into prior from day_seals s
    where s.org_id = new.org_id and s.day <> new.day order by s.day desc limit 1;
-  if (prior.org_id is not null and prior.day <> new.day - 1)
+  if (prior.org_id is null and new.day < (
+       select (least(o.created_at,
+                 (select e.posted_at from journal_entries e
+                   where e.org_id = new.org_id and e.entry_no = 1),
+                 (select min(r.issued_at) from receipts r where r.org_id = new.org_id)
+               ) at time zone 'Asia/Kolkata')::date
+         from organisations o where o.org_id = new.org_id))
+     or (prior.org_id is not null and prior.day <> new.day - 1)
      or new.previous is distinct from prior.root
      or new.first_no <> coalesce(prior.last_no, 0) + 1 then
     raise exception 'bahi: the seal of % does not go on from the newest one', new.day
@@ -119,7 +126,7 @@ begin
     raise exception 'bahi: the seal of % is not over its own content', new.day
       using errcode = 'integrity_constraint_violation';
   end if;
-  update journal_heads h set posted_at = ends where h.org_id = new.org_id and h.posted_at < ends;
+  update journal_heads h set sealed_until = ends where h.org_id = new.org_id;
   return null;
 end
 $$;
