@@ -2,13 +2,14 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { openBatcher } from '../../src/ledger/batcher.ts'
+import { openBatcher, type Batcher } from '../../src/ledger/batcher.ts'
 import { measureCallers, type Measured } from './callers.ts'
 import { measureCopy } from './copy-limit.ts'
 import { ACCOUNTS, draftBetween, hotPair, spreadPair, type Pair } from './drafts.ts'
 import { fill } from './fill.ts'
 import { CONNECTIONS, openBenchServer, ORG, type BenchServer } from './server.ts'
 import { openUsualLedger, type UsualLedger } from './usual-ledger.ts'
+import { measureVerify } from './verified.ts'
 
 /** Every measurement is made this often, in turn with the others; medians are reported. */
 const ROUNDS = 3
@@ -29,31 +30,34 @@ interface Run {
 
 /**
  * Prints what it compares, then one line of JSON. BENCH_ENTRIES fills the books with so many
- * entries in the end, and measures ours again.
+ * entries in the end, measures ours again, and verifies all of it.
  */
 export async function benchPosting(): Promise<void> {
   const server = await openBenchServer()
   try {
+    // One for all, as a process has it.
+    const batcher = openBatcher(server.db)
     const usual = await openUsualLedger(server.url, ACCOUNTS, CONNECTIONS)
     process.stdout.write(`${INTRODUCTION}\n`)
-    await openAccounts(server)
+    await openAccounts(batcher)
     const results = await inTurn([
       usualRun(usual, 'usual_hot_64', 'usual, one hot account, 64 callers', 64, hotPair),
-      ourRun(server, 'hot_64', 'ours, one hot account, 64 callers', 64, hotPair),
+      ourRun(batcher, 'hot_64', 'ours, one hot account, 64 callers', 64, hotPair),
       usualRun(usual, 'usual_spread_64', 'usual, 1,000 accounts, 64 callers', 64, spreadPair),
-      ourRun(server, 'spread_64', 'ours, 1,000 accounts, 64 callers', 64, spreadPair),
-      ourRun(server, 'callers_256', 'ours, 1,000 accounts, 256 callers', 256, spreadPair),
+      ourRun(batcher, 'spread_64', 'ours, 1,000 accounts, 64 callers', 64, spreadPair),
+      ourRun(batcher, 'callers_256', 'ours, 1,000 accounts, 256 callers', 256, spreadPair),
       usualRun(usual, 'usual_single', 'usual, one caller', 1, spreadPair),
-      ourRun(server, 'single', 'ours, one caller', 1, spreadPair),
+      ourRun(batcher, 'single', 'ours, one caller', 1, spreadPair),
       processesRun(server, 1, 'one_process', 'ours, one process with 128 callers'),
       processesRun(server, 2, 'two_processes', 'ours, two processes with 64 callers each'),
     ])
     const copyLimit = await measureCopy(server)
     process.stdout.write(`  ${'COPY of the same rows, the limit'.padEnd(44)} ${pad(copyLimit)}/s\n`)
-    const filled = await measureFilled(server)
+    const filled = await measureFilled(server, batcher)
     const ratios = ratiosOf(results, copyLimit, filled)
     const line = { ...results, copy_limit_per_s: copyLimit, ...filled, ...ratios }
     process.stdout.write(`${JSON.stringify(line)}\n`)
+    await batcher.close()
     await usual.close()
   } finally {
     await server.close()
@@ -71,13 +75,13 @@ function usualRun(usual: UsualLedger, key: string, what: string, callers: number
 
 const TIMES = { seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS }
 
-function ourRun(server: BenchServer, key: string, what: string, callers: number, pair: Pair): Run {
+function ourRun(
+  batcher: Batcher, key: string, what: string, callers: number, pair: Pair): Run {
   return {
     key,
     what,
     async measure(round) {
-      const batcher = openBatcher(server.db)
-      const measured = await measureCallers({
+      return await measureCallers({
         ...TIMES,
         callers,
         async call(n) {
@@ -88,8 +92,6 @@ function ourRun(server: BenchServer, key: string, what: string, callers: number,
           }
         },
       })
-      await batcher.close()
-      return measured
     },
   }
 }
@@ -122,14 +124,12 @@ function processesRun(server: BenchServer, processes: number, key: string, what:
 }
 
 /** Every account is there before anything is measured. */
-async function openAccounts(server: BenchServer): Promise<void> {
-  const batcher = openBatcher(server.db)
+async function openAccounts(batcher: Batcher): Promise<void> {
   await Promise.all(
     Array.from({ length: ACCOUNTS }, async (_, n) => {
       await batcher.post(ORG, draftBetween(`open:${n}`, [n, n + 1]))
     }),
   )
-  await batcher.close()
 }
 
 async function inTurn(runs: readonly Run[]): Promise<Record<string, Measured>> {
@@ -161,7 +161,10 @@ function medianOf(all: readonly Measured[]): Measured {
   }
 }
 
-async function measureFilled(server: BenchServer): Promise<Record<string, Measured | number>> {
+async function measureFilled(
+  server: BenchServer,
+  batcher: Batcher,
+): Promise<Record<string, Measured | number>> {
   const entries = Number(process.env['BENCH_ENTRIES'] ?? 0)
   if (entries === 0) {
     return {}
@@ -170,11 +173,16 @@ async function measureFilled(server: BenchServer): Promise<Record<string, Measur
   const speed = Math.round(entries / seconds)
   process.stdout.write(`\nWith ${entries} entries (posted at ${speed}/s):\n`)
   const results = await inTurn([
-    ourRun(server, 'filled_hot_64', 'ours, one hot account, 64 callers', 64, hotPair),
-    ourRun(server, 'filled_spread_64', 'ours, 1,000 accounts, 64 callers', 64, spreadPair),
-    ourRun(server, 'filled_256', 'ours, 1,000 accounts, 256 callers', 256, spreadPair),
+    ourRun(batcher, 'filled_hot_64', 'ours, one hot account, 64 callers', 64, hotPair),
+    ourRun(batcher, 'filled_spread_64', 'ours, 1,000 accounts, 64 callers', 64, spreadPair),
+    ourRun(batcher, 'filled_256', 'ours, 1,000 accounts, 256 callers', 256, spreadPair),
   ])
-  return { ...results, filled_entries: entries, fill_per_s: speed }
+  return {
+    ...results,
+    filled_entries: entries,
+    fill_per_s: speed,
+    ...(await measureVerify(server)),
+  }
 }
 
 function ratiosOf(

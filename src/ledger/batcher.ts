@@ -165,7 +165,12 @@ async function postAtOnce(
   batch: readonly Waiting[],
 ): Promise<PostResult[] | null> {
   const sound = batch.map((one) => one.sound)
-  const statement = writeStatement(journal.orgId, sound, (key) => journal.ids.get(key))
+  const statementOf = () => writeStatement(journal.orgId, sound, (key) => journal.ids.get(key))
+  let statement = statementOf()
+  if (statement === null) {
+    await learnIds(db, journal, sound)
+    statement = statementOf()
+  }
   if (statement === null) {
     return null
   }
@@ -189,6 +194,18 @@ async function postAtOnce(
   }
 }
 
+/** Looks up the accounts that this process has not posted to yet. */
+async function learnIds(db: Database, journal: Journal, sound: readonly Sound[]): Promise<void> {
+  const drafts = sound.map(({ draft }) => draft)
+  const ids = await db.read(journal.orgId, async (trx) => await accountIds(trx, drafts))
+  if (journal.ids.size + ids.size > IDS_MAX) {
+    journal.ids.clear()
+  }
+  for (const [key, id] of ids) {
+    journal.ids.set(key, id)
+  }
+}
+
 /** Looks at the books, so that each draft that may not be posted is refused alone and hears why. */
 async function postEach(
   db: Database,
@@ -196,17 +213,7 @@ async function postEach(
   batch: readonly Waiting[],
 ): Promise<PostResult[]> {
   const drafts = batch.map(({ sound }) => sound.draft)
-  const { results, ids } = await inJournal(db, journal.orgId, async (trx) => {
-    const posted = await post(trx, drafts)
-    return { results: posted, ids: await accountIds(trx, drafts) }
-  })
-  if (journal.ids.size + ids.size > IDS_MAX) {
-    journal.ids.clear()
-  }
-  for (const [key, id] of ids) {
-    journal.ids.set(key, id)
-  }
-  return results
+  return await inJournal(db, journal.orgId, async (trx) => await post(trx, drafts))
 }
 
 /** The database is away: the others of the batch would fare no better alone. */
