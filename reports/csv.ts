@@ -1,6 +1,10 @@
 /** CSV as in RFC 4180, with text cells that a spreadsheet would run made harmless. */
 
-/** Text is neutralised and quoted where needed; a number or bigint is written as it is. */
+/**
+ * Text is neutralised and quoted where needed; a number or bigint is written as it is. A cell that
+ * is any number of apostrophes, at least one, and then one of `=`, `+`, `-`, `@`, tab or carriage
+ * return has one apostrophe more than its text had.
+ */
 export type Cell = string | number | bigint | null
 
 /** One line with its end (CRLF). */
@@ -15,7 +19,8 @@ function csvCell(cell: Cell): string {
   if (typeof cell !== 'string') {
     return cell.toString()
   }
-  // A leading apostrophe stops evaluation (OWASP); one that was there is doubled, to be told apart.
-  const text = /^'?[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
+  // A leading apostrophe stops evaluation (OWASP). Where apostrophes were there it is one more, so
+  // that taking one off gives the text and no two texts share a cell.
+  const text = /^'*[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

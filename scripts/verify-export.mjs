@@ -1,6 +1,5 @@
 // Checks an exported audit trail, published day seals and proofs, with Node alone (18 or newer).
-//   node verify-export.mjs audit-trail.csv [--seals day-seals.json [--root HEX]]
-//   node verify-export.mjs --proof proof.json [--seals day-seals.json] [--root HEX]
+//   node verify-export.mjs [audit-trail.csv] [--proof FILE] [--seals day-seals.json] [--root HEX]
 // Exit 0: all agrees; 1: something does not, and the first such place is told; 2: it cannot be run.
 // The trail is read in pieces: memory grows with accounts, reversals and seals, not with entries.
 // Who can write the database can make all of it anew: only a root that was published in time speaks
@@ -22,9 +21,7 @@ const COLUMNS = words(
     'description idempotency_key source actor reverses adjusts metadata fingerprint hash ' +
     'organisation format',
 )
-const HASH = /^[0-9a-f]{64}$/
 const FORMAT = 'bahi/audit-trail/1'
-
 const say = (line) => process.stdout.write(`${line}\n`)
 const hex = (buffer) => buffer.toString('hex')
 const sha256 = (...parts) =>
@@ -37,27 +34,30 @@ function instantOf(text, where) {
   return ms
 }
 const dayOf = (ms) => new Date(ms + 19_800_000).toISOString().slice(0, 10)
-const encode = (version, fields) =>
-  fields.reduce((s, [k, v]) => `${s}${k}=${Buffer.byteLength(v)}:${v}\n`, `${version}\n`)
-const fieldsOf = (from, names) => names.map((name) => [name, String(from[name])])
+const isText = (one) => typeof one === 'string'
+function encode(version, fields) {
+  fields.forEach(([name, text]) => assert(isText(text), `its ${name} is no text`))
+  return fields.reduce((s, [k, v]) => `${s}${k}=${Buffer.byteLength(v)}:${v}\n`, `${version}\n`)
+}
+const fieldsOf = (from, names) => names.map((name) => [name, from[name]])
 const genesisOf = (slug) => sha256(encode('bahi/journal/1', [['organisation', String(slug)]]))
 
-function fingerprintOf(entry) {
+function fingerprintOf({ metadata, ...entry }, where) {
+  const isMap = JSON.stringify(metadata)?.[0] === '{' && Object.values(metadata).every(isText)
+  assert(isMap, `${where}: its metadata is no object of texts`)
   const fields = fieldsOf(entry, DRAFT)
-  for (const key of Object.keys(entry.metadata).sort()) {
-    fields.push(['metadata', key], ['value', String(entry.metadata[key])])
+  for (const key of Object.keys(metadata).sort()) {
+    fields.push(['metadata', key], ['value', metadata[key]])
   }
   fields.push(...entry.lines.flatMap((line) => fieldsOf(line, LINE)))
   return sha256(encode('bahi/entry/1', fields))
 }
 
-function linkOf(previous, fingerprint, number, ms) {
-  const header = [number, ms].map((one) => BigInt(one).toString(16).padStart(16, '0')).join('')
-  return sha256(previous, fingerprint, Buffer.from(header, 'hex'))
-}
+const hex16 = (number) => BigInt(number).toString(16).padStart(16, '0')
+const linkOf = (previous, fingerprint, number, ms) =>
+  sha256(previous, fingerprint, Buffer.from(hex16(number) + hex16(ms), 'hex'))
 const leafOf = (data) => sha256(Buffer.of(0), data)
 const nodeOf = (left, right) => sha256(Buffer.of(1), left, right)
-
 /** RFC 6962's tree: the root over leaves, of which each complete part is a hash already. */
 const rootOf = (parts) =>
   parts.reduceRight((sum, { hash }) => (sum && nodeOf(hash, sum)) || hash, null) ?? sha256('')
@@ -91,6 +91,7 @@ function assertSeal(seal) {
 /** The seals, oldest first, each checked to go on from the one before. */
 function readSeals(path) {
   const seals = JSON.parse(readFileSync(path, 'utf8')).data
+  assert(seals.length > 0, `${path}: there is no seal in it, so that it backs nothing`)
   seals.forEach(assertSeal)
   seals.sort((one, other) => (one.day < other.day ? -1 : 1))
   seals.slice(1).forEach((seal, index) => {
@@ -193,7 +194,7 @@ function movesOf({ lines }, side) {
   return hex(sha256(JSON.stringify(moves)))
 }
 
-async function checkTrail(path, seals) {
+async function checkTrail(path, seals, published) {
   const [sums, reversed, days] = [new Map(), new Map(), new Set(seals.map(({ day }) => day))]
   let [head, count, at, tree] = [null, 0, 0, []]
   const closeDays = () => {
@@ -210,7 +211,7 @@ async function checkTrail(path, seals) {
     sumUp(entry, sums, where)
     const metadata = JSON.parse(entry.metadata)
     assert(JSON.stringify(metadata) === entry.metadata, `${where}: its metadata was written anew`)
-    const fingerprint = fingerprintOf({ ...entry, metadata })
+    const fingerprint = fingerprintOf({ ...entry, metadata }, where)
     assert(hex(fingerprint) === entry.fingerprint, `${where}: its content is not what was posted`)
     const ms = instantOf(entry.posted_at, where)
     head = linkOf(head, fingerprint, count, ms)
@@ -238,11 +239,11 @@ async function checkTrail(path, seals) {
       assert(isOpposite, `${where}: it is not the exact opposite of entry ${entry.entry_no}`)
     })
   }
-  for (const [account, { debit, credit }] of sums) {
-    say(`  ${account}: ${debit} debit, ${credit} credit`)
-  }
+  sums.forEach((sum, name) => say(`  ${name}: ${sum.debit} debit, ${sum.credit} credit`))
   say(`${slug}: ${count} entries agree; the newest has the hash ${hex(head)}`)
   seals.slice(-1).forEach(({ day, root }) => say(`sealed through ${day}, root ${root}`))
+  const backed = seals.filter(({ root }) => root === published)
+  backed.forEach((s) => say(`the published root backs it through ${s.day} (entry ${lastOf(s)})`))
 }
 
 /** Checks the way from an entry or a receipt to a seal whose root is published. */
@@ -254,9 +255,9 @@ function checkProof(path, roots) {
   const [index, size] = [way.index, isEntry ? seal.entries : seal.receipts].map(Number)
   const ms = instantOf(isEntry ? entry.posted_at : receipt.issued_at, 'the proof')
   const data = isEntry
-    ? linkOf(Buffer.from(entry.previous, 'hex'), fingerprintOf(entry), entry.number, ms)
+    ? linkOf(Buffer.from(entry.previous, 'hex'), fingerprintOf(entry, 'proof'), entry.number, ms)
     : encode('bahi/receipt-leaf/1', fieldsOf(receipt, RECEIPT))
-  const isHex = way.path.concat(entry?.previous ?? []).every((one) => HASH.test(one))
+  const isHex = way.path.concat(entry?.previous ?? []).every((one) => /^[0-9a-f]{64}$/.test(one))
   assert(isHex, 'a hash of its path is none')
   const isAt = !isEntry || Number(entry.number) === Number(seal.first_entry) + index
   const isInside = way.index === String(index) && index < size && dayOf(ms) === seal.day
@@ -283,7 +284,7 @@ async function main(args) {
   const roots = sealed === undefined ? [root] : seals.map((seal) => seal.root)
   assert(root === undefined || roots.includes(root), `no seal has the root ${root}`)
   if (trail !== undefined) {
-    await checkTrail(trail, seals)
+    await checkTrail(trail, seals, root)
   }
   if (proof !== undefined) {
     // What comes after the root that was published is not backed by it.
@@ -292,9 +293,7 @@ async function main(args) {
   return 0
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
+process.exitCode = await main(process.argv.slice(2)).catch((error) => {
   say(error.message)
-  process.exitCode = error.syscall !== undefined || error.code?.startsWith('ERR_PARSE') ? 2 : 1
-}
+  return error.syscall !== undefined || error.code?.startsWith('ERR_PARSE') ? 2 : 1
+})

@@ -32,8 +32,6 @@ const JSON_BYTES_MAX = 64 * 1024
 const ENTRY_BYTES_MAX = 320 * 1024
 /** A thousand entries fit. */
 const BATCH_BYTES_MAX = 5 * 1024 * 1024
-/** What is refused here says whether money moved. */
-const MONEY_PATHS = ['/v1/journal-entries', '/v1/exchanges']
 
 export interface AppState {
   /** True from the moment the process was asked to end. */
@@ -79,7 +77,7 @@ export function makeApp(parts: Parts, state: AppState): Express {
     proofRoutes(parts),
   )
   app.use(noSuchRoute)
-  app.use(MONEY_PATHS, sayWhetherMoved)
+  app.use('/v1', sayWhetherMoved)
   app.use(renderProblems(parts.log))
   return app
 }

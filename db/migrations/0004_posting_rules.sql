@@ -142,7 +142,7 @@ begin
       join (select account_id, max(newest) as newest from lines group by account_id) l
         on l.account_id = a.account_id
      where a.org_id = p_org and a.account_id = any(a_ids) and a.day < l.newest
-       and a.day_debits + a.day_credits > 0
+       and (a.day_debits > 0 or a.day_credits > 0)
   )
   select p_org, account_id, day, sum(debit)::bigint, sum(credit)::bigint
     from moved group by account_id, day order by account_id, day

@@ -75,8 +75,7 @@ function usualRun(usual: UsualLedger, key: string, what: string, callers: number
 
 const TIMES = { seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS }
 
-function ourRun(
-  batcher: Batcher, key: string, what: string, callers: number, pair: Pair): Run {
+function ourRun(batcher: Batcher, key: string, what: string, callers: number, pair: Pair): Run {
   return {
     key,
     what,

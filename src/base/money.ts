@@ -29,8 +29,11 @@ const NO_MONEY: ReadonlySet<string> = new Set(
   'XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX'.split(' '),
 )
 
-/** The largest amount a Postgres bigint holds, in minor units. */
-export const MAX_MINOR = 9_223_372_036_854_775_807n
+/**
+ * The largest amount, in minor units: 2^53 - 1, the largest whole number up to which a JSON number
+ * is exact (RFC 8259, section 6). No account counts further on either side.
+ */
+export const MAX_MINOR = 9_007_199_254_740_991n
 
 const Exact = Decimal.clone({ precision: 60, toExpNeg: -40, toExpPos: 40 })
 
@@ -107,20 +110,37 @@ export interface Rate {
 }
 
 /**
- * Minor units of `from` in minor units of `to`: exact, then rounded half to even once. Throws
- * `invalid_request` for a text that is no rate.
+ * The least exact result, in minor units of what is got, that may be rounded up. Below it rounding
+ * goes down only: else a thousandth of a unit could be exchanged for a whole one, again and again.
+ * From here on rounding up adds less than 1 %.
+ */
+export const ROUNDED_UP_FROM = 100n
+
+/**
+ * Minor units of `from` (0 or more) in minor units of `to`: exact, then rounded once, half to even
+ * or, below `ROUNDED_UP_FROM`, down. Throws `invalid_request` for a text that is no rate.
  */
 export function convert(minor: bigint, rate: Rate): bigint {
-  const rounded = exactly(minor, rate).toDecimalPlaces(0, Decimal.ROUND_HALF_EVEN)
-  return BigInt(rounded.toFixed(0))
+  const exact = exactly(minor, rate)
+  const how = mayRoundUp(exact) ? Decimal.ROUND_HALF_EVEN : Decimal.ROUND_DOWN
+  return BigInt(exact.toDecimalPlaces(0, how).toFixed(0))
 }
 
-/** True where two amounts agree with their rate to within one minor unit of `to`. */
+/**
+ * True where two amounts agree with their rate, whichever way the one who exchanges rounds: `to` is
+ * the exact result or a whole number next to it, the one above only from `ROUNDED_UP_FROM` on.
+ */
 export function agreesWithRate(from: bigint, to: bigint, rate: Rate): boolean {
-  return exactly(from, rate).minus(to.toString()).abs().lte(1)
+  const exact = exactly(from, rate)
+  const over = new Exact(to.toString()).minus(exact)
+  return over.gt(-1) && (over.lte(0) || (over.lt(1) && mayRoundUp(exact)))
 }
 
-/** At most 19 + 36 digits: no precision is lost. */
+function mayRoundUp(exact: Decimal): boolean {
+  return exact.gte(ROUNDED_UP_FROM.toString())
+}
+
+/** At most 16 + 36 digits and 6 zeros: no precision is lost. */
 function exactly(minor: bigint, { rate, fromExponent, toExponent }: Rate): Decimal {
   if (!/^\d{1,18}(\.\d{1,18})?$/.test(rate) || new Exact(rate).isZero()) {
     throw new Problem('invalid_request', {
@@ -131,11 +151,20 @@ function exactly(minor: bigint, { rate, fromExponent, toExponent }: Rate): Decim
   return new Exact(minor.toString()).times(rate).times(new Exact(10).pow(toExponent - fromExponent))
 }
 
-/** A JSON number of minor units; bigint has no JSON form, and beyond 2^53 a number would lie. */
+/** One amount as a JSON number, exact up to `MAX_MINOR`; throws `internal` for more. */
 export function minorToJson(minor: bigint): number {
   const value = Number(minor)
   if (!Number.isSafeInteger(value)) {
     throw new Problem('internal', { detail: 'An amount is too large for JSON.' })
   }
   return value
+}
+
+/**
+ * What the books say, in an answer: a JSON number, or the same digits as text from 2^53 on, where a
+ * number would lie. Amounts and balances that were posted are numbers; a total over many accounts
+ * can be text. What comes in is always a number.
+ */
+export function minorOrText(minor: bigint): number | string {
+  return Number.isSafeInteger(Number(minor)) ? minorToJson(minor) : minor.toString()
 }

@@ -123,10 +123,5 @@ function onceOf(entry: PostedEntry): Row {
 }
 
 function rowOf(row: Row): string {
-  return csvLine(COLUMNS.map((column) => unmistakable(row[column] ?? null)))
-}
-
-/** `csvLine` sets its apostrophe before none or one that is there; here it is before any number. */
-function unmistakable(cell: Cell): Cell {
-  return typeof cell === 'string' && /^'{2,}[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
+  return csvLine(COLUMNS.map((column) => row[column] ?? null))
 }

@@ -6,8 +6,9 @@ import type { AccountCode } from '../ledger/core/chart.ts'
 import { REASON } from '../ledger/core/corrections.ts'
 import { LATE_REASON, type Draft, type DraftLine } from '../ledger/core/entry.ts'
 import { manualEntry } from '../ledger/core/rules.ts'
+import { HAPPENED_ON } from '../ledger/late.ts'
 import { isoDate } from './input.ts'
-import { line } from './line.ts'
+import { isKept, line, NOT_KEPT } from './line.ts'
 import type { Principal } from './request.ts'
 
 const KEY_MAX = 180
@@ -17,6 +18,7 @@ const METADATA_MAX = 50
 const RESERVED_METADATA: readonly string[] = [
   LATE_REASON,
   REASON,
+  HAPPENED_ON,
   'donation_id',
   'gateway_payment_id',
   'from_currency',
@@ -56,6 +58,8 @@ const metadata = z
   .superRefine((given, context) => {
     if (Object.keys(given).length > METADATA_MAX) {
       context.addIssue({ code: 'custom', message: `must have at most ${METADATA_MAX} names` })
+    } else if (!isKept(given)) {
+      context.addIssue({ code: 'custom', message: NOT_KEPT })
     }
     for (const name of RESERVED_METADATA.filter((one) => Object.hasOwn(given, one))) {
       context.addIssue({ code: 'custom', path: [name], message: 'is a name that is reserved' })
@@ -75,12 +79,19 @@ export const entryBody = z.strictObject(fields)
 
 export const BATCH_MAX = 1000
 
+/** Lines of a whole batch: it is posted in one transaction, and others wait for it. */
+export const BATCH_LINES_MAX = 10_000
+
 export const batchBody = z.strictObject({
   mode: z.enum(['atomic', 'each']),
   entries: z
     .array(z.strictObject({ idempotency_key: key, ...fields }))
     .min(1, 'must not be empty')
-    .max(BATCH_MAX, `must have at most ${BATCH_MAX} entries`),
+    .max(BATCH_MAX, `must have at most ${BATCH_MAX} entries`)
+    .refine(
+      (entries) => entries.reduce((sum, one) => sum + one.lines.length, 0) <= BATCH_LINES_MAX,
+      `must have at most ${BATCH_LINES_MAX} lines in all`,
+    ),
 })
 
 /**

@@ -1,5 +1,6 @@
 /** What texts in a request may be: names, reasons and metadata that are kept and printed. */
 import { z } from 'zod'
+import { METADATA_BYTES_MAX, metadataBytes } from '../ledger/core/entry.ts'
 
 /** One line of text without control characters; a line break in a name forges what follows it. */
 export const line = (most: number) =>
@@ -12,13 +13,21 @@ export const line = (most: number) =>
 
 const KEYS_MAX = 50
 
-/** Texts by name: up to 50 of up to 500 characters. */
+/** What the database takes as metadata, whatever letters it is written in. */
+export function isKept(given: Readonly<Record<string, string>>): boolean {
+  return metadataBytes(given) <= METADATA_BYTES_MAX
+}
+
+export const NOT_KEPT = `must have at most ${METADATA_BYTES_MAX} bytes as JSON in UTF-8`
+
+/** Texts by name: up to 50 of up to 500 characters, and 32,768 bytes of JSON altogether. */
 export const metadata = z
   .record(
     line(100),
     z.string().max(500, 'must have at most 500 characters').refine(isText, 'must be text'),
   )
   .refine((map) => Object.keys(map).length <= KEYS_MAX, `must have at most ${KEYS_MAX} names`)
+  .refine(isKept, NOT_KEPT)
 
 function isText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')

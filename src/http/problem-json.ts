@@ -72,7 +72,7 @@ export function asProblem(thrown: unknown): Problem {
   }
   if (isConnectionError(thrown) || sqlStateOf(thrown) === QUERY_CANCELED) {
     return new Problem('unavailable', {
-      detail: 'The database does not answer; nothing was written. Try again.',
+      detail: 'The database does not answer. Try again.',
       retryAfter: RETRY_AFTER_S,
     })
   }

@@ -2,6 +2,8 @@
 import type { Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
 import type { AccountType, Direction } from './core/chart.ts'
+import { lastDayFrom, yearFrom } from './core/year-end.ts'
+import { firstUnclosed } from './year-ends.ts'
 
 /** An account that is to be opened; its currency is known and nobody has its code yet. */
 export interface AccountOpening {
@@ -74,9 +76,10 @@ interface AccountState extends Changeable {
 /**
  * Changes an account and appends old and new values to its history; gives false where all of it was
  * so already. Posting waits meanwhile: open the transaction with `queue: 'journal'`. Throws
- * `not_found`; `account_not_empty` for closing what has a balance; `account_frozen` for closing
- * what is frozen; `balance_below_floor` for a floor above the balance; `invalid_request` for a
- * floor above zero or no reason.
+ * `not_found`; `account_not_empty` for closing what has a balance, or income or expenses that a
+ * year's closing has still to take; `account_frozen` for closing what is frozen;
+ * `balance_below_floor` for a floor above the balance; `invalid_request` for a floor above zero or
+ * no reason.
  */
 export async function changeAccount(
   trx: Trx,
@@ -107,6 +110,9 @@ export async function changeAccount(
     return false
   }
   assertChangeable(before, after)
+  if (before.open && !after.open) {
+    await assertYearsClosed(trx, accountId, before)
+  }
   await trx.query(
     `update accounts set name = $3, metadata = $4, open = $5, frozen = $6, floor = $7
       where org_id = $1 and account_id = $2`,
@@ -170,6 +176,18 @@ function assertChangeable(before: AccountState, after: Changeable): void {
       const detail = `Account ${code} stands at ${balance}, below a floor of ${after.floor}.`
       throw new Problem('balance_below_floor', { detail, moved: 'no' })
     }
+  }
+}
+
+/** A year's closing posts on 31 March, to an account that has to take it then. */
+async function assertYearsClosed(trx: Trx, accountId: number, before: AccountState): Promise<void> {
+  const unclosed = await firstUnclosed(trx, { accountId })
+  if (unclosed !== null) {
+    const { start, net } = unclosed
+    const detail =
+      `Account ${before.code} stood at ${before.normal === 'debit' ? net : -net} on ` +
+      `${lastDayFrom(start)}; close the year ${yearFrom(start)} and bring it to 0, then close it.`
+    throw new Problem('account_not_empty', { detail, moved: 'no' })
   }
 }
 

@@ -23,7 +23,7 @@ export interface GroupsPage {
  * Subtotals by group and currency, `limit` at most. Reads each account's row once, and no posting.
  */
 export async function listGroups(trx: Trx, page: GroupsPage): Promise<GroupTotal[]> {
-  return await trx.query<GroupTotal>(
+  const rows = await trx.query<Omit<GroupTotal, 'net'> & { net: string }>(
     // By innermost group first: there are far fewer of these than accounts.
     `with innermost as materialized (
        select regexp_replace(code, ':[^:]*$', '') as code, currency, count(*) as accounts,
@@ -34,7 +34,7 @@ export async function listGroups(trx: Trx, page: GroupsPage): Promise<GroupTotal
      ), grouped as (
        select array_to_string(parts[:depth], ':') collate "C" as "group",
               currency::text collate "C" as currency,
-              sum(accounts)::integer as accounts, sum(net)::bigint as net
+              sum(accounts)::integer as accounts, sum(net)::text as net
          from innermost
         cross join lateral string_to_array(code, ':') as parts
         cross join lateral generate_series(1, cardinality(parts)) as depth
@@ -46,4 +46,6 @@ export async function listGroups(trx: Trx, page: GroupsPage): Promise<GroupTotal
       order by "group", currency limit $4`,
     [trx.scope, page.after?.group ?? '', page.after?.currency ?? '', page.limit, page.within],
   )
+  // As text: a sum of many full accounts is more than a bigint of Postgres holds.
+  return rows.map(({ net, ...row }) => ({ ...row, net: BigInt(net) }))
 }

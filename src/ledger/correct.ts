@@ -27,7 +27,8 @@ export interface AdjustmentAsked extends CorrectionAsked {
 
 /**
  * Posts the exact opposite of an entry. Asked for the same again it gives that reversal. Throws
- * `not_found`, `not_reversible` or `invalid_entry`, and refuses what `post` refuses (moved: no).
+ * `not_found`, `not_reversible` or `invalid_entry`, and refuses what `post` refuses (moved: no). An
+ * entry with adjustments that stand is not reversed: they would go on correcting nothing.
  */
 export async function reverse(
   trx: Trx,
@@ -38,6 +39,9 @@ export async function reverse(
   const effectiveOn = asked.effectiveOn ?? dayFor(entry, asked.today)
   const draft = reversal(correctable(entry), { ...asked, effectiveOn })
   const before = await postedBefore(trx, draft)
+  if (before === undefined) {
+    await assertNoneAdjusts(trx, entryNo)
+  }
   const result = await postOne(trx, datedAs(draft, before, asked))
   if (result.status === 'refused' && entry.reversed_by !== null) {
     throw isReversed(entry)
@@ -105,6 +109,27 @@ async function postOne(trx: Trx, draft: Draft): Promise<PostResult> {
     throw new Error('posting said nothing')
   }
   return result
+}
+
+const NAMED_MAX = 10
+
+async function assertNoneAdjusts(trx: Trx, entryNo: bigint): Promise<void> {
+  const standing = await trx.query<{ entry_no: bigint }>(
+    `select a.entry_no
+       from journal_entries a
+       left join lateral (
+         select entry_no from journal_entries
+          where org_id = $1 and reverses = a.entry_no limit 1
+       ) r on true
+      where a.org_id = $1 and a.adjusts = $2 and r.entry_no is null
+      limit $3`,
+    [trx.scope, entryNo, NAMED_MAX],
+  )
+  if (standing.length > 0) {
+    const names = standing.map((row) => `je_${row.entry_no}`).join(', ')
+    const detail = `je_${entryNo} is adjusted by ${names}: reverse what adjusts it, then itself.`
+    throw new Problem('not_reversible', { detail, moved: 'no' })
+  }
 }
 
 function isReversed(entry: PostedEntry): Problem {

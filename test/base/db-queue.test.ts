@@ -1,11 +1,12 @@
-/** Tests of who waits for an organisation's writers: he is refused in time and takes nothing along. */
+/** Tests of who waits for an organisation's writers: he is refused in time and holds nothing. */
 import { expect } from 'chai'
 import type pg from 'pg'
 import { Problem } from '../../src/base/problem.ts'
 import { openBooks, ORG, OTHER_ORG, typingClient, type Books } from '../ledger/books.ts'
 import { until } from '../support/until.ts'
 
-const LOCK = `${0x62616869}, ${ORG}`
+/** The journal's half of the lock's key, as in `base/transaction.ts`, and the organisation. */
+const LOCK = `${String(0x62616869)}, ${ORG}`
 
 describe('who waits for the journal', () => {
   let books: Books

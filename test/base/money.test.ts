@@ -10,6 +10,7 @@ import {
   isIsoCode,
   isoCurrencies,
   MAX_MINOR,
+  minorOrText,
   minorToJson,
   parseDecimal,
 } from '../../src/base/money.ts'
@@ -61,7 +62,7 @@ describe('money as text', () => {
   it('loses no paisa where a float would', () => {
     const [gross, fee, tax] = ['11979.88', '239.60', '43.13'].map((one) => parseDecimal(one, 'INR'))
     expect((gross ?? 0n) - (fee ?? 0n) - (tax ?? 0n)).to.equal(parseDecimal('11697.15', 'INR'))
-    expect(parseDecimal('92233720368547758.07', 'INR')).to.equal(MAX_MINOR)
+    expect(parseDecimal('90071992547409.91', 'INR')).to.equal(MAX_MINOR)
   })
 
   for (const text of [
@@ -117,9 +118,22 @@ describe('money as text', () => {
   })
 
   it('becomes a JSON number only where the number is exact', () => {
-    expect(minorToJson(9_007_199_254_740_991n)).to.equal(Number.MAX_SAFE_INTEGER)
+    expect(minorToJson(MAX_MINOR)).to.equal(Number.MAX_SAFE_INTEGER)
     expect(codeOf(() => minorToJson(9_007_199_254_740_992n))).to.equal('internal')
     expect(codeOf(() => minorToJson(-9_007_199_254_740_992n))).to.equal('internal')
+  })
+
+  it('is text in an answer where no number is exact, and a number up to there', () => {
+    expect([MAX_MINOR, -MAX_MINOR, 0n].map(minorOrText)).to.deep.equal([
+      Number.MAX_SAFE_INTEGER,
+      -Number.MAX_SAFE_INTEGER,
+      0,
+    ])
+    expect([MAX_MINOR + 1n, -MAX_MINOR - 1n, 10n ** 30n].map(minorOrText)).to.deep.equal([
+      '9007199254740992',
+      '-9007199254740992',
+      `1${'0'.repeat(30)}`,
+    ])
   })
 })
 
@@ -181,19 +195,36 @@ describe('an amount at a rate', () => {
   const whole = { fromExponent: 0, toExponent: 0 }
 
   it('is rounded half to even, once', () => {
-    const halves = [1n, 3n, 5n, 7n, -1n, -3n].map((minor) =>
+    const halves = [201n, 203n, 205n, 207n].map((minor) =>
       convert(minor, { rate: '0.5', ...whole }),
     )
-    expect(halves).to.deep.equal([0n, 2n, 2n, 4n, 0n, -2n])
+    expect(halves).to.deep.equal([100n, 102n, 102n, 104n])
     const beyond = { rate: '0.500000000000000001', ...whole }
-    expect([1n, 5n].map((minor) => convert(minor, beyond))).to.deep.equal([1n, 3n])
+    expect([201n, 205n].map((minor) => convert(minor, beyond))).to.deep.equal([101n, 103n])
+  })
+
+  it('is rounded down below a hundred units, where half a unit would be much', () => {
+    const down = [0n, 1n, 3n, 197n, 199n].map((minor) => convert(minor, { rate: '0.5', ...whole }))
+    expect(down).to.deep.equal([0n, 0n, 1n, 98n, 99n])
+    const most = { rate: '0.999999999999999999', ...whole }
+    expect([1n, 100n, 101n].map((minor) => convert(minor, most))).to.deep.equal([0n, 99n, 101n])
+  })
+
+  it('never grows by being exchanged to and fro in tiny amounts', () => {
+    const there = { rate: '0.55', fromExponent: 2, toExponent: 0 }
+    const back = { rate: '1.818181818181818181', fromExponent: 0, toExponent: 2 }
+    for (let paise = 1n; paise < 18_000n; paise += 1n) {
+      const yen = convert(paise, there)
+      expect(convert(yen, back) <= paise, `${paise} paise`).to.equal(true)
+      expect(agreesWithRate(paise, yen + 1n, there), `${paise} paise`).to.equal(false)
+    }
   })
 
   it('counts the digits of both currencies', () => {
     const rupees = { rate: '83.125', fromExponent: 2, toExponent: 2 }
     expect(convert(10_000n, rupees)).to.equal(831_250n)
-    expect(convert(100n, { rate: '1.75', fromExponent: 2, toExponent: 0 })).to.equal(2n)
-    expect(convert(1n, { rate: '0.0019', fromExponent: 0, toExponent: 3 })).to.equal(2n)
+    expect(convert(10_000n, { rate: '1.757', fromExponent: 2, toExponent: 0 })).to.equal(176n)
+    expect(convert(100n, { rate: '0.00196', fromExponent: 0, toExponent: 3 })).to.equal(196n)
     expect(convert(7n, { rate: '2', fromExponent: 0, toExponent: 6 })).to.equal(14_000_000n)
   })
 
@@ -211,7 +242,8 @@ describe('an amount at a rate', () => {
           const top = minor * numerator * 10n ** BigInt(toExponent)
           const bottom = 10n ** BigInt(places + fromExponent)
           const twice = (top % bottom) * 2n
-          const isUp = twice > bottom || (twice === bottom && (top / bottom) % 2n === 1n)
+          const isNearer = twice > bottom || (twice === bottom && (top / bottom) % 2n === 1n)
+          const isUp = isNearer && top / bottom >= 100n
           const exact = top / bottom + (isUp ? 1n : 0n)
           const by = { rate, fromExponent, toExponent }
           expect(convert(minor, by)).to.equal(exact)
@@ -223,22 +255,15 @@ describe('an amount at a rate', () => {
     )
   })
 
-  it('agrees with what was got to within one minor unit, and no further', () => {
-    const by = { rate: '0.012', ...whole }
-    expect([10n, 11n, 12n, 13n, 14n].map((to) => agreesWithRate(1000n, to, by))).to.deep.equal([
-      false,
-      true,
-      true,
-      true,
-      false,
-    ])
-    const odd = { rate: '0.0125', ...whole }
-    expect([11n, 12n, 13n, 14n].map((to) => agreesWithRate(1000n, to, odd))).to.deep.equal([
-      false,
-      true,
-      true,
-      false,
-    ])
+  it('agrees with what was got rounded down, or up where it is a hundred units or more', () => {
+    const agreed = (from: bigint, rate: string, amounts: bigint[]) =>
+      amounts.filter((to) => agreesWithRate(from, to, { rate, ...whole }))
+    expect(agreed(1000n, '0.12', [118n, 119n, 120n, 121n, 122n])).to.deep.equal([120n])
+    expect(agreed(1000n, '0.1201', [119n, 120n, 121n, 122n])).to.deep.equal([120n, 121n])
+    expect(agreed(1000n, '0.1', [99n, 100n, 101n])).to.deep.equal([100n])
+    expect(agreed(10_000n, '0.01001', [99n, 100n, 101n, 102n])).to.deep.equal([100n, 101n])
+    expect(agreed(10_000n, '0.009999', [98n, 99n, 100n])).to.deep.equal([99n])
+    expect(agreed(1n, '0.55', [-1n, 0n, 1n])).to.deep.equal([0n])
   })
 
   for (const rate of ['', '0', '0.000', '-1', '1e3', '1,5', '.5', '5.', ' 1', 'NaN', '1/3']) {

@@ -149,7 +149,7 @@ describe('PayU callbacks', () => {
       ['239.6000', 23960n],
       ['0.01', 1n],
       [' 159.2 ', 15920n],
-      ['90071992547409.93', 9007199254740993n],
+      ['90071992547409.91', 9007199254740991n],
     ] as const) {
       const confirmation = confirmed({ transaction_amount: text })
       expect(read({ amount: text }, confirmation).facts[0]?.amount).to.equal(paise)
@@ -157,7 +157,17 @@ describe('PayU callbacks', () => {
   })
 
   it('refuses amounts that are none, whatever PayU confirms', () => {
-    for (const amount of ['', '0', '0.00', '-1', '1e3', '2.001', '1,000', 'NaN', '9'.repeat(30)]) {
+    for (const amount of [
+      '',
+      '0',
+      '0.00',
+      '-1',
+      '1e3',
+      '2.001',
+      '1,000',
+      'NaN',
+      '90071992547409.92',
+    ]) {
       refusal({ amount }, confirmed({ transaction_amount: amount }))
       refusal({ amount, status: 'failure', unmappedstatus: 'failed' }, null)
     }

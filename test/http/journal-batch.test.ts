@@ -140,12 +140,23 @@ describe('a batch of entries', () => {
     expect(wordsOf(answer)).to.deep.equal(Array(1000).fill('posted'))
   })
 
-  it('posts fifty thousand lines', async () => {
-    const lines = Array.from({ length: 50 }, (_none, n) =>
-      line(n % 2 === 0 ? 'debit' : 'credit', n % 3 === 0 ? BANK : FUND, 100),
-    )
-    const entries = Array.from({ length: 1000 }, (_none, n) => entry(`wide-${n}`, { lines }))
-    const answer = await send('each', entries)
+  it('posts ten thousand lines, and refuses one more', async () => {
+    const pairs = (count: number) =>
+      Array.from({ length: count }, (_none, n) =>
+        line(n % 2 === 0 ? 'debit' : 'credit', n % 3 === 0 ? BANK : FUND, 100),
+      )
+    const wide = Array.from({ length: 999 }, (_none, n) => entry(`wide-${n}`, { lines: pairs(10) }))
+    const before = await countEntries(service)
+    const three = [line('debit', BANK, 3), line('credit', FUND, 1), line('credit', FUND, 2)]
+    const more = [...wide.slice(2), entry('tail-8', { lines: pairs(8) })]
+    const tooWide = [...more, entry('tail-3', { lines: three })]
+    for (const mode of ['each', 'atomic']) {
+      const answer = await send(mode, [...tooWide, entry('tail-20', { lines: pairs(20) })])
+      expect(pointersOf(answer)).to.deep.equal(['/entries'])
+      expect(answer.text).to.include('at most 10000 lines in all')
+    }
+    expect(await countEntries(service)).to.equal(before)
+    const answer = await send('each', [...wide, entry('wide-last', { lines: pairs(10) })])
     expect(new Set(wordsOf(answer))).to.deep.equal(new Set(['posted']))
   })
 

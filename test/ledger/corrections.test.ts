@@ -117,9 +117,11 @@ describe('the adjustment of an entry', () => {
     expect(adjustment(ENTRY, { ...asked, description: 'Mine' }).description).to.equal('Mine')
   })
 
-  it('is refused for a reversal', () => {
-    const problem = thrownBy(() => adjustment({ ...ENTRY, kind: 'reversal' }, asked))
-    expect(problem.code).to.equal('not_reversible')
+  it('is refused for a reversal and for a year’s closing', () => {
+    for (const kind of ['reversal', 'year_closed'] as const) {
+      const problem = thrownBy(() => adjustment({ ...ENTRY, kind }, asked))
+      expect([problem.code, problem.extras.moved], kind).to.deep.equal(['not_reversible', 'no'])
+    }
   })
 })
 
@@ -298,10 +300,30 @@ describe('corrections in the books', () => {
     expect(outcomes([other])).to.deep.equal(['idempotency_conflict'])
   })
 
+  it('reverse an adjusted entry only after what adjusts it', async () => {
+    const entryNo = await entryOf()
+    const numbers: bigint[] = []
+    for (const idempotencyKey of ['api:first', 'api:second']) {
+      numbers.push(numberOf(await adjusted(entryNo, { idempotencyKey })))
+    }
+    for (const standing of [numbers, numbers.slice(1)]) {
+      const problem = await refusalOf(reversed(entryNo))
+      expect([problem.code, problem.extras.moved]).to.deep.equal(['not_reversible', 'no'])
+      for (const adjustmentNo of numbers) {
+        const isNamed = new RegExp(`je_${adjustmentNo}\\b`).test(problem.message)
+        expect(isNamed).to.equal(standing.includes(adjustmentNo))
+      }
+      await reversed(standing[0] ?? 0n)
+    }
+    const done = await reversed(entryNo)
+    expect([done.status, (await reversed(entryNo)).status]).to.deep.equal(['posted', 'existing'])
+  })
+
   it('adjust nothing that was reversed, except for saying what was adjusted before', async () => {
     const entryNo = await entryOf()
     const before = await adjusted(entryNo, { idempotencyKey: 'api:before' })
-    await reversed(entryNo)
+    await reversed(numberOf(before))
+    expect((await reversed(entryNo)).status).to.equal('posted')
     const late = await refusalOf(adjusted(entryNo, { idempotencyKey: 'api:after' }))
     expect([late.code, late.extras.moved]).to.deep.equal(['not_reversible', 'no'])
     const again = await adjusted(entryNo, { idempotencyKey: 'api:before' })
@@ -317,10 +339,7 @@ describe('corrections in the books', () => {
       ),
     ])
     const entry = await read(entryNo)
-    expect(entry.reversed_by).to.not.equal(null)
-    for (const adjustmentNo of entry.adjusted_by) {
-      expect(adjustmentNo < (entry.reversed_by ?? 0n)).to.equal(true)
-    }
+    expect(entry.adjusted_by.length).to.equal(entry.reversed_by === null ? 6 : 0)
   })
 
   it('take accounts by id, in their own currency only', async () => {

@@ -71,7 +71,10 @@ describe('the canonical bytes of an entry', () => {
       reverses: 7n,
       adjusts: 9_007_199_254_740_993n,
       metadata: {},
-      lines: [debit('assets:bank:main', 1n), credit('equity:general-fund', MAX_MINOR, 'USD')],
+      lines: [
+        debit('assets:bank:main', 1n),
+        credit('equity:general-fund', 9_223_372_036_854_775_807n, 'USD'),
+      ],
     })
     expect(encoded.toString('hex')).to.equal(
       [
@@ -253,6 +256,13 @@ describe('a draft may be posted', () => {
     'with the largest amount': { lines: [debit(BANK, MAX_MINOR), credit(FUND, MAX_MINOR)] },
     'with a day that only leap years have': { effectiveOn: '2028-02-29' },
     'with a key of 200 characters': { idempotencyKey: 'k'.repeat(200) },
+    'with a description, a source and an actor as long as they may be': {
+      description: '\u{1f600}'.repeat(1000),
+      source: 's'.repeat(200),
+      actor: 'a'.repeat(200),
+    },
+    'with 32,768 bytes of metadata': { metadata: { a: 'x'.repeat(32_760) } },
+    'with 32,768 bytes of metadata in Hindi': { metadata: { a: `अ${'अ'.repeat(10_919)}` } },
     'with one debit against several credits': {
       lines: [debit(BANK, 10n), credit(FUND, 4n), credit(FUND, 6n)],
     },
@@ -283,7 +293,17 @@ describe('a draft is refused', () => {
     'with a key of 201 characters': { idempotencyKey: 'k'.repeat(201) },
     'with an amount of nothing': { lines: [debit(BANK, 0n), credit(FUND, 0n)] },
     'with amounts below zero': { lines: [debit(BANK, -5n), credit(FUND, -5n)] },
-    'with an amount that Postgres cannot hold': {
+    'with a description of 1,001 characters': { description: 'अ'.repeat(1001) },
+    'with a source of 201 characters': { source: 'x'.repeat(201) },
+    'with an actor of 201 characters': { actor: 'x'.repeat(201) },
+    'with 32,769 bytes of metadata': { metadata: { a: 'x'.repeat(32_761) } },
+    'with metadata in Hindi that has few characters and many bytes': {
+      metadata: { a: 'अ'.repeat(10_921) },
+    },
+    'with metadata of names alone': {
+      metadata: Object.fromEntries(Array.from({ length: 4000 }, (_none, n) => [`${n}`, ''])),
+    },
+    'with an amount that a JSON number cannot hold': {
       lines: [debit(BANK, MAX_MINOR + 1n), credit(FUND, MAX_MINOR + 1n)],
     },
     'with text that Postgres cannot hold (U+0000)': { description: 'a\0b' },

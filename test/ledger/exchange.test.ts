@@ -1,5 +1,6 @@
 /** Exchange of currencies: what the rule books, what it refuses, and what the books say then. */
 import { expect } from 'chai'
+import { MAX_MINOR } from '../../src/base/money.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
 import { assertPostable } from '../../src/ledger/core/entry.ts'
 import { exchanged, type ExchangeFacts } from '../../src/ledger/core/exchange.ts'
@@ -65,19 +66,49 @@ describe('the rule of an exchange', () => {
     assertPostable(draft)
   })
 
-  it('takes what was agreed where it differs from the rate by one minor unit at most', () => {
-    const got = (amount: bigint) =>
-      exchanged({ ...FACTS, to: { ...FACTS.to, amount } }).lines[2]?.amount
-    expect([8_312_549n, 8_312_550n, 8_312_551n].map(got)).to.deep.equal([
-      8_312_549n,
-      8_312_550n,
-      8_312_551n,
-    ])
-    for (const amount of [8_312_548n, 8_312_552n, 0n, -1n]) {
+  it('takes what was agreed where it is the exact amount rounded down or up', () => {
+    const got = (amount: bigint, rate = '83.125504') =>
+      exchanged({ ...FACTS, rate, to: { ...FACTS.to, amount } }).lines[2]?.amount
+    expect([8_312_550n, 8_312_551n].map((one) => got(one))).to.deep.equal([8_312_550n, 8_312_551n])
+    expect(codeOf(() => got(8_312_551n, '83.1255'))).to.equal('invalid_entry')
+    for (const amount of [8_312_549n, 8_312_552n, 0n, -1n]) {
       expect(
         codeOf(() => got(amount)),
         `${amount}`,
       ).to.equal('invalid_entry')
+    }
+  })
+
+  it('makes no yen of a paisa, whatever was agreed', () => {
+    const paise = (amount: bigint, agreed?: bigint): ExchangeFacts => ({
+      ...FACTS,
+      from: { account: 'assets:bank:main', currency: 'INR', amount },
+      to: { account: 'assets:bank:main', currency: 'JPY', amount: agreed },
+      rate: '0.55',
+    })
+    for (const facts of [paise(1n), paise(1n, 1n), paise(181n), paise(181n, 1n), paise(363n, 2n)]) {
+      expect(
+        codeOf(() => exchanged(facts)),
+        JSON.stringify(facts, (_key, one: unknown) => (typeof one === 'bigint' ? `${one}` : one)),
+      ).to.equal('invalid_entry')
+    }
+    expect(exchanged(paise(182n)).lines[2]?.amount).to.equal(1n)
+    expect(exchanged(paise(363n)).lines[2]?.amount).to.equal(1n)
+  })
+
+  it('gives at most what a JSON number holds', () => {
+    const most: ExchangeFacts = {
+      ...FACTS,
+      from: { ...FACTS.from, amount: MAX_MINOR },
+      rate: '1',
+    }
+    expect(exchanged(most).lines[2]?.amount).to.equal(MAX_MINOR)
+    for (const facts of [
+      { ...most, rate: '1.000000000000001' },
+      { ...most, rate: '1000' },
+      { ...most, from: { ...most.from, amount: MAX_MINOR + 1n } },
+    ]) {
+      expect(codeOf(() => exchanged(facts))).to.equal('invalid_entry')
     }
   })
 
@@ -95,7 +126,7 @@ describe('the rule of an exchange', () => {
     ],
     ['of nothing', 'invalid_entry', { from: { ...FACTS.from, amount: 0n } }],
     ['of less than nothing', 'invalid_entry', { from: { ...FACTS.from, amount: -5n } }],
-    ['that gives less than half a minor unit', 'invalid_entry', { rate: '0.000001' }],
+    ['that gives less than one minor unit', 'invalid_entry', { rate: '0.000001' }],
     ['that gives more than can be counted', 'invalid_entry', { rate: '999999999999999999' }],
     ['at no rate', 'invalid_request', { rate: 'market' }],
     [
@@ -106,7 +137,7 @@ describe('the rule of an exchange', () => {
   ]
   for (const [title, code, more] of refused) {
     it(`refuses an exchange ${title}`, () => {
-      const facts = title.includes('less than half')
+      const facts = title.includes('less than one')
         ? { ...FACTS, ...more, from: { ...FACTS.from, amount: 1n } }
         : { ...FACTS, ...more }
       expect(codeOf(() => exchanged(facts))).to.equal(code)

@@ -36,8 +36,8 @@ const DENIED = /^42501 permission denied/
 const NOT_OWNER = /^42501 (must be owner|permission denied)/
 
 const FLOOR_OF_1 = 'update accounts set floor = 200 where account_id = 1'
-const CHANGE_OF_1 = `insert into account_changes (org_id, account_id, change_no, actor, reason, change)
-  values (${ORG}, 1, 1, 'x', 'x', '{}')`
+const CHANGE_OF_1 = `insert into account_changes
+  (org_id, account_id, change_no, actor, reason, change) values (${ORG}, 1, 1, 'x', 'x', '{}')`
 
 describe('the application’s role', () => {
   let books: Books

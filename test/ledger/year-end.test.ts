@@ -1,23 +1,27 @@
 /** The end of a financial year: income and expenses go to the funds, once, and late ones later. */
 import { expect } from 'chai'
 import { Problem } from '../../src/base/problem.ts'
+import { changeAccount } from '../../src/ledger/account-changes.ts'
 import { trialBalance } from '../../src/ledger/balances.ts'
-import type { AccountCode } from '../../src/ledger/core/chart.ts'
-import { assertPostable, type Draft } from '../../src/ledger/core/entry.ts'
-import {
-  fundOf,
-  lastDayFrom,
-  startOf,
-  yearClosed,
-  yearFrom,
-  type YearEndBalance,
-} from '../../src/ledger/core/year-end.ts'
+import { reverse } from '../../src/ledger/correct.ts'
+import type { Draft } from '../../src/ledger/core/entry.ts'
 import { listEntries } from '../../src/ledger/entries.ts'
+import { openAccount } from '../../src/ledger/open-accounts.ts'
 import { closePeriod, reopenPeriod } from '../../src/ledger/period-changes.ts'
 import { post } from '../../src/ledger/post.ts'
 import { verifyLedger } from '../../src/ledger/verify.ts'
 import { closeYear, type ClosedYear } from '../../src/ledger/year-end.ts'
-import { BANK, credit, debit, draftOf, FUND, openBooks, outcomes, type Books } from './books.ts'
+import {
+  BANK,
+  credit,
+  debit,
+  draftOf,
+  FUND,
+  openBooks,
+  outcomes,
+  TRANSIT,
+  type Books,
+} from './books.ts'
 
 const GENERAL = 'income:donations:general'
 const FOOD = 'income:donations:food'
@@ -62,12 +66,47 @@ describe('closing a financial year', () => {
     })
   }
 
-  async function codeOf(call: Promise<unknown>): Promise<string> {
+  async function problemOf(call: Promise<unknown>): Promise<Problem> {
     const thrown = await call.then(
-      () => 'nothing',
+      () => 'nothing was thrown',
       (error: unknown) => error,
     )
-    return thrown instanceof Problem ? `${thrown.code} ${thrown.extras.moved}` : String(thrown)
+    if (thrown instanceof Problem) {
+      return thrown
+    }
+    throw thrown instanceof Error ? thrown : new Error(String(thrown))
+  }
+
+  async function codeOf(call: Promise<unknown>): Promise<string> {
+    const { code, extras } = await problemOf(call)
+    return `${code} ${extras.moved}`
+  }
+
+  async function open(code: string, currency = 'INR'): Promise<number> {
+    const asked = { code, name: code, currency }
+    const { accountId } = await books.db.transact(
+      org,
+      async (trx) => await openAccount(trx, asked, 'user:asha'),
+    )
+    return accountId
+  }
+
+  async function closeAccount(code: string): Promise<boolean> {
+    const accountId = await idOf(code)
+    const by = { actor: 'user:asha', reason: 'not used any more' }
+    return await books.db.transact(
+      org,
+      async (trx) => await changeAccount(trx, accountId, { open: false }, by),
+    )
+  }
+
+  async function idOf(code: string): Promise<number> {
+    const [row] = await books.read<{ account_id: number }>(
+      'select account_id from accounts where code = $1',
+      [code],
+      org,
+    )
+    return row?.account_id ?? 0
   }
 
   async function postAll(...drafts: Draft[]): Promise<void> {
@@ -121,6 +160,7 @@ describe('closing a financial year', () => {
       year: '2026-27',
       lastDay: '2027-03-31',
       entryNos: [7n, 8n],
+      changed: true,
     })
     expect(await balances('2027-03-31')).to.deep.equal({
       [`${BANK} INR`]: 1270n,
@@ -136,22 +176,29 @@ describe('closing a financial year', () => {
     expect(entry?.metadata).to.deep.equal({ financial_year: '2026-27', reason: 'audited' })
   })
 
-  it('posts nothing the second time, nor where nothing was ever earned or spent', async () => {
-    expect((await close()).entryNos).to.deep.equal([])
+  it('posts nothing the second time, but says what closed it', async () => {
+    const nothing = { year: '2026-27', lastDay: '2027-03-31', entryNos: [], changed: false }
+    expect(await close()).to.deep.equal(nothing)
     await postAll(draftOf('capital', { effectiveOn: '2026-05-01' }))
-    expect((await close()).entryNos).to.deep.equal([])
+    expect(await close()).to.deep.equal(nothing)
+    await postAll(gift('old', '2026-03-30', 7n))
+    expect((await close('2025-26')).entryNos).to.deep.equal([3n])
     await postAll(gift('a', '2026-05-01', 100n))
-    expect((await close()).entryNos).to.deep.equal([3n])
+    expect(await close()).to.deep.equal({ ...nothing, entryNos: [5n], changed: true })
     await postAll(gift('next', '2027-04-02', 100n))
-    expect((await close()).entryNos).to.deep.equal([])
-    expect(await closingEntries()).to.have.length(1)
+    expect(await close()).to.deep.equal({ ...nothing, entryNos: [5n] })
+    await postAll(gift('late', '2026-05-01', 1n))
+    expect(await close()).to.deep.equal({ ...nothing, entryNos: [5n, 8n], changed: true })
+    expect(await close()).to.deep.equal({ ...nothing, entryNos: [5n, 8n] })
+    expect((await close('2025-26')).entryNos).to.deep.equal([3n])
+    expect(await closingEntries()).to.have.length(3)
   })
 
   it('posts the difference of what came late, whichever way it goes', async () => {
     await postAll(gift('a', '2026-05-01', 100n), fee('b', '2026-05-02', 30n))
     await close()
     await postAll(fee('late', '2026-06-01', 90n))
-    expect((await close()).entryNos).to.have.length(1)
+    expect((await close()).entryNos).to.have.length(2)
     expect(await balances('2027-03-31')).to.deep.equal({
       [`${BANK} INR`]: -20n,
       [`${FUND} INR`]: 20n,
@@ -213,8 +260,8 @@ describe('closing a financial year', () => {
     expect(funds).to.deep.equal([-1n, -11n, -111n])
     await postAll(gift('late', '2025-01-01', 1000n))
     expect(await codeOf(close())).to.equal('period_order no')
-    expect((await close('2024-25')).entryNos).to.have.length(1)
-    expect((await close()).entryNos).to.deep.equal([])
+    expect((await close('2024-25')).entryNos).to.have.length(2)
+    expect((await close()).changed).to.equal(false)
     expect((await balances('2027-03-31'))[`${GENERAL} INR`]).to.equal(undefined)
   })
 
@@ -236,20 +283,112 @@ describe('closing a financial year', () => {
     const [entry] = await closingEntries()
     expect(entry?.metadata['late_reason']).to.equal('Closing of the year 2026-27')
     await setPeriod('2027-03', 'closed')
-    expect((await close()).entryNos).to.deep.equal([])
+    expect((await close()).changed).to.equal(false)
   })
 
   it('is refused whole where one account cannot take it', async () => {
     await postAll(gift('a', '2026-05-01', 100n), gift('b', '2026-05-01', 9n, FOOD, 'USD'))
     await books.own(`update accounts set open = false where org_id = ${org} and code = '${FOOD}'`)
-    expect(await codeOf(close())).to.equal('account_closed no')
+    const refused = await problemOf(close())
+    expect(refused.code).to.equal('account_closed')
+    expect(refused.message).to.equal(
+      `Account ${FOOD} is closed. Reopen it, close the year, and close the account after that.`,
+    )
     expect(await closingEntries()).to.deep.equal([])
+  })
+
+  it('is refused where restricted income has no fund to go to, and says what to open', async () => {
+    const cases = [
+      ['income:donations', 'equity:funds'],
+      ['income:donations:2026-flood', 'equity:funds:2026-flood'],
+      ['income:donations:general:x', 'equity:funds:general:x'],
+      ['income:donations:health:camp', 'equity:funds:health:camp'],
+      ['income:donations:health_camp', 'equity:funds:health_camp'],
+    ] as const
+    for (const [income] of cases) {
+      await open(income)
+      await postAll(gift(income, '2026-05-01', 100n, income))
+    }
+    await postAll(gift('plain', '2026-05-01', 1n), gift('food', '2026-05-01', 10n, FOOD))
+    for (const [income, fund] of cases) {
+      const refused = await problemOf(close())
+      expect([refused.code, refused.extras.moved]).to.deep.equal(['unknown_account', 'no'])
+      expect(refused.message).to.include(`${income} is restricted income`)
+      expect(refused.message).to.include(`no account ${fund} in INR`)
+      expect(await closingEntries()).to.deep.equal([])
+      await open(fund, 'USD')
+      expect((await problemOf(close())).message).to.include(`no account ${fund} in INR`)
+      await open(fund)
+    }
+    await close()
+    const { [`${BANK} INR`]: bank, ...funds } = await balances('2027-03-31')
+    expect(bank).to.equal(511n)
+    expect(funds).to.deep.equal({
+      [`${FUND} INR`]: -1n,
+      'equity:funds:food INR': -10n,
+      ...Object.fromEntries(cases.map(([, fund]) => [`${fund} INR`, -100n])),
+    })
+  })
+
+  it('never meets an account that was closed with a balance on 31 March', async () => {
+    const SHOP = 'income:shop'
+    const empty = [debit(SHOP, 50n), credit(BANK, 50n)]
+    await open(SHOP)
+    await postAll(
+      gift('sold', '2027-03-01', 50n, SHOP),
+      draftOf('out', { effectiveOn: '2027-04-02', lines: empty }),
+    )
+    const refused = await problemOf(closeAccount(SHOP))
+    expect([refused.code, refused.extras.moved]).to.deep.equal(['account_not_empty', 'no'])
+    expect(refused.message).to.include('stood at 50 on 2027-03-31; close the year 2026-27')
+    await close()
+    await postAll(gift('back', '2027-04-03', 50n, SHOP))
+    expect(await closeAccount(SHOP)).to.equal(true)
+    expect(await closeAccount(SHOP)).to.equal(false)
+    expect((await close()).changed).to.equal(false)
+  })
+
+  it('lets accounts be closed that were emptied within the year', async () => {
+    await open('expenses:travel')
+    const spent = [debit('expenses:travel', 50n), credit(BANK, 50n)]
+    const taken = [credit('expenses:travel', 50n), debit(BANK, 50n)]
+    await postAll(
+      draftOf('spent', { effectiveOn: '2026-04-01', lines: spent }),
+      draftOf('taken', { effectiveOn: '2027-03-31', lines: taken }),
+      // Balances of the bank at a year's end are nobody's to close.
+      draftOf('in', { effectiveOn: '2026-05-01', lines: [debit(TRANSIT, 5n), credit(FUND, 5n)] }),
+      draftOf('on', { effectiveOn: '2027-05-01', lines: [credit(TRANSIT, 5n), debit(FUND, 5n)] }),
+    )
+    expect(await closeAccount('expenses:travel')).to.equal(true)
+    expect(await closeAccount(TRANSIT)).to.equal(true)
+    expect((await close()).entryNos).to.deep.equal([])
+  })
+
+  it('is corrected in the year and closed again, and never taken back', async () => {
+    await postAll(gift('a', '2026-05-01', 100n))
+    const [closing = 0n] = (await close()).entryNos
+    const how = { reason: 'x', today: TODAY, actor: 'user:asha', lateReason: null }
+    const refused = await problemOf(
+      books.db.transact(
+        org,
+        async (trx) => await reverse(trx, closing, { ...how, effectiveOn: null }),
+      ),
+    )
+    expect([refused.code, refused.extras.moved]).to.deep.equal(['not_reversible', 'no'])
+    expect(refused.message).to.include(`je_${closing} closes a financial year`)
+    await postAll(fee('correction', '2026-05-01', 30n))
+    await close()
+    expect(await balances('2027-04-01')).to.deep.equal({
+      [`${BANK} INR`]: 70n,
+      [`${FUND} INR`]: -70n,
+    })
   })
 
   it('closes once, however many do it at the same time', async () => {
     await postAll(gift('a', '2026-05-01', 100n))
     const all = await Promise.all(Array.from({ length: 10 }, async () => await close()))
-    expect(all.filter(({ entryNos }) => entryNos.length > 0)).to.have.length(1)
+    expect(all.filter(({ changed }) => changed)).to.have.length(1)
+    expect(all.map(({ entryNos }) => entryNos)).to.deep.equal(all.map(() => [2n]))
     expect((await balances('2027-03-31'))[`${FUND} INR`]).to.equal(-100n)
   })
 
@@ -281,96 +420,5 @@ describe('closing a financial year', () => {
     expect((await close()).entryNos).to.have.length(3)
     const left = Object.keys(await balances('2027-03-31')).filter((key) => key.startsWith('income'))
     expect(left).to.deep.equal([])
-  })
-})
-
-describe('the rule for a year’s end', () => {
-  const CLOSING = {
-    year: '2026-27',
-    lastDay: '2027-03-31',
-    entryNo: 41n,
-    reason: 'audited',
-    actor: 'user:asha',
-    isLate: false,
-  }
-
-  const earned = (account: string, amount: bigint, currency = 'INR'): YearEndBalance => ({
-    account: account as AccountCode,
-    currency,
-    debit: amount < 0n ? -amount : 0n,
-    credit: amount < 0n ? 0n : amount,
-  })
-
-  it('makes no entry of nothing', () => {
-    expect(yearClosed({ ...CLOSING, balances: [] })).to.deep.equal([])
-    expect(yearClosed({ ...CLOSING, balances: [earned(GENERAL, 0n)] })).to.deep.equal([])
-  })
-
-  it('makes the golden entry of a small year', () => {
-    const balances = [earned(FOOD, 70n), earned(GENERAL, 1500n), earned(FEES, -300n)]
-    expect(yearClosed({ ...CLOSING, isLate: true, balances })).to.deep.equal([
-      {
-        kind: 'year_closed',
-        effectiveOn: '2027-03-31',
-        idempotencyKey: 'year_closed:2026-27:je_41:1',
-        description: 'Closing of the year 2026-27, part 1 of 1',
-        source: 'year_closed:2026-27:je_41',
-        actor: 'user:asha',
-        reverses: null,
-        adjusts: null,
-        metadata: {
-          financial_year: '2026-27',
-          reason: 'audited',
-          late_reason: 'Closing of the year 2026-27',
-        },
-        lines: [
-          debit(FOOD, 70n),
-          credit('equity:funds:food', 70n),
-          debit(GENERAL, 1500n),
-          credit(FEES, 300n),
-          credit(FUND, 1200n),
-        ],
-      },
-    ])
-  })
-
-  it('balances each entry of any size, and closes each account once', () => {
-    for (const count of [1, 2, 499, 500, 998, 999, 1000, 1001, 1998, 1999, 2500]) {
-      for (const account of [
-        (n: number) => `income:f${n}`,
-        (n: number) => `income:donations:f${n}`,
-        (n: number) => (n % 2 === 0 ? `income:f${n}` : `income:donations:f${n % 7}x${n}`),
-      ]) {
-        const balances = Array.from({ length: count }, (_none, n) =>
-          earned(account(n), BigInt(n % 3 === 0 ? -n - 1 : n + 1), n % 5 === 0 ? 'USD' : 'INR'),
-        )
-        const drafts = yearClosed({ ...CLOSING, balances })
-        drafts.forEach(assertPostable)
-        const lines = drafts.flatMap((draft) => draft.lines)
-        const closed = lines.filter((line) => line.account.startsWith('income:'))
-        expect(new Set(closed.map((line) => `${line.account} ${line.currency}`)).size).to.equal(
-          count,
-        )
-        expect(closed).to.have.length(count)
-        expect(new Set(drafts.map((draft) => draft.idempotencyKey)).size).to.equal(drafts.length)
-        for (const draft of drafts) {
-          expect(new Set(draft.lines.map((line) => line.currency)).size).to.equal(1)
-        }
-      }
-    }
-  })
-
-  it('gives restricted income to its own fund and the rest to the general one', () => {
-    expect(fundOf(FOOD)).to.equal('equity:funds:food')
-    for (const account of [GENERAL, FEES, 'income:interest', 'expenses:donations:food']) {
-      expect(fundOf(account as AccountCode), account).to.equal(FUND)
-    }
-  })
-
-  it('knows the years by name', () => {
-    const years = ['2026-27', '1999-00', '0000-01', '9998-99'].map(startOf)
-    expect(years).to.deep.equal([2026, 1999, 0, 9998])
-    expect([0, 1999, 2026].map(yearFrom)).to.deep.equal(['0000-01', '1999-00', '2026-27'])
-    expect([0, 2026].map(lastDayFrom)).to.deep.equal(['0001-03-31', '2027-03-31'])
   })
 })

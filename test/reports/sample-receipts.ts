@@ -94,7 +94,7 @@ export const HOSTILE: ReceiptDocument = {
     email: `${UNBROKEN}@example.org`,
     taxId: { label: UNBROKEN, text: UNBROKEN },
   },
-  amount: 9_223_372_036_854_775_807n,
+  amount: 9_007_199_254_740_991n,
   mode: UNBROKEN,
   references: Array.from({ length: 20 }, () => ({ label: UNBROKEN, text: UNBROKEN })),
   fund: UNBROKEN,

@@ -88,7 +88,7 @@ describe('the offline verifier', () => {
     ])
     await books.setClock('2026-05-02T12:00:00+05:30')
     const pairs = Array.from({ length: 500 }, () => [debit(BANK, 7n), credit(FUND, 7n)]).flat()
-    await books.post([draftOf('huge', { lines: pairs, description: 'x'.repeat(100_000) })])
+    await books.post([draftOf('huge', { lines: pairs, description: 'x'.repeat(1000) })])
     for (const name of ['one', 'two', 'three']) {
       await books.receipt('2026-05-03T12:00:00+05:30', name)
     }
@@ -132,8 +132,63 @@ describe('the offline verifier', () => {
       const sealed = ['--seals', await keep(seals)]
       const { code, stdout } = await trail(content, ...sealed, '--root', roots[2] ?? '')
       expect(stdout).to.include(`sealed through 2026-05-04, root ${roots[3]}`)
+      expect(stdout).to.include('the published root backs it through 2026-05-03 (entry 26)')
       expect(code, stdout).to.equal(0)
     }
+  })
+
+  it('says through which day an older root backs a trail, and nothing without one', async () => {
+    const sealed = ['--seals', await keep(seals)]
+    const older = await trail(csv, ...sealed, '--root', roots[0] ?? '')
+    expect(older.stdout).to.match(
+      /\nthe published root backs it through 2026-05-01 \(entry 22\)\n$/,
+    )
+    expect((await trail(csv, ...sealed)).stdout).to.not.include('published')
+  })
+
+  it('refuses a list without seals, because it backs nothing', async () => {
+    const none = ['--seals', await keep('{"data":[]}')]
+    for (const args of [[await keep(csv)], ['--proof', await keep(entryProof)]]) {
+      const { code, stdout } = await run(SCRIPT, [...args, ...none])
+      expect(stdout).to.match(/: there is no seal in it, so that it backs nothing\n$/)
+      expect(code).to.equal(1)
+    }
+  })
+
+  it('takes nothing but texts by name for metadata, nor anything but text elsewhere', async () => {
+    const fresh = await openPastBooks()
+    await fresh.post([draftOf('bare'), draftOf('noted', { metadata: { seven: '7' } })])
+    const [seal] = await fresh.seal(1)
+    const bare = await text(auditTrailCsv(fresh.db, ORG))
+    expect(await trail(bare)).to.include({ code: 0 })
+    for (const [was, is] of [
+      [',{},', ',[],'],
+      [',{},', ',0,'],
+      [',{},', ',null,'],
+      ['""7""', '7'],
+    ] as const) {
+      const { code, stdout } = await trail(bare.replace(was, is))
+      expect(stdout).to.match(/^line \d+, entry \d: its metadata is no object of texts\n$/)
+      expect(code).to.equal(1)
+    }
+    const proofs = [1n, 2n].map(async (no) => JSON.stringify(await proveEntry(fresh.db, ORG, no)))
+    const [plain = '', noted = ''] = await Promise.all(proofs)
+    const root = seal?.root.toString('hex')
+    expect(await proof(plain, root)).to.include({ code: 0 })
+    for (const bent of [
+      ...['[]', '0', 'null', '""'].map((is) => plain.replace('"metadata":{}', `"metadata":${is}`)),
+      plain.replace('"metadata":{},', ''),
+      plain.replace('"amount":"100"', '"amount":100'),
+      plain.replace('"actor":"test"', '"actor":["test"]'),
+      noted.replace('"7"', '7'),
+      noted.replace('"7"', '["7"]'),
+    ]) {
+      expect([plain, noted]).to.not.include(bent)
+      const { code, stdout } = await proof(bent, root)
+      expect(stdout, bent).to.match(/metadata is no object of texts|is no text/)
+      expect(code).to.equal(1)
+    }
+    await fresh.close()
   })
 
   it('passes empty books', async () => {

@@ -1,7 +1,7 @@
 /** /v1/accounts: list, open, look up, change, close and reopen; GET /v1/account-groups. */
 import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
-import { minorToJson } from '../../base/money.ts'
+import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { changeAccount } from '../../ledger/account-changes.ts'
@@ -20,6 +20,7 @@ import {
   parentOf,
   typeOfGroup,
 } from '../../ledger/core/chart.ts'
+import { inJournal } from '../../ledger/in-journal.ts'
 import { openAccount } from '../../ledger/open-accounts.ts'
 import { allow, principalOf } from '../auth.ts'
 import { bodyOf, idOf, limit, numberedId, queryOf } from '../input.ts'
@@ -98,14 +99,10 @@ export function accountRoutes(parts: Parts): Router {
   routes.post('/accounts', writers, async (request, response) => {
     const { orgId, subject } = principalOf(request)
     const asked = bodyOf(request, openBody)
-    const { account, isNew } = await parts.db.transact(
-      orgId,
-      async (trx) => {
-        const opened = await openAccount(trx, asked, subject)
-        return { account: await findAccount(trx, opened.accountId), isNew: opened.isNew }
-      },
-      { queue: 'journal' },
-    )
+    const { account, isNew } = await inJournal(parts.db, orgId, async (trx) => {
+      const opened = await openAccount(trx, asked, subject)
+      return { account: await findAccount(trx, opened.accountId), isNew: opened.isNew }
+    })
     response.status(isNew ? 201 : 200).json(accountView(there(account)))
   })
 
@@ -178,15 +175,11 @@ async function sendChanged(parts: Parts, request: Request, response: Response): 
     throw new Problem('forbidden', { detail: `Unfreezing takes admin, not ${role}.` })
   }
   const change = { ...asked, open: state === undefined ? undefined : state === 'open' }
-  const account = await parts.db.transact(
-    orgId,
-    async (trx) => {
-      await changeAccount(trx, accountId, change, { actor: subject, reason })
-      return await findAccount(trx, accountId)
-    },
-    // Each posting writes the account's row: who waits for its turn does not collide.
-    { queue: 'journal' },
-  )
+  // Each posting writes the account's row: who waits for its turn does not collide.
+  const account = await inJournal(parts.db, orgId, async (trx) => {
+    await changeAccount(trx, accountId, change, { actor: subject, reason })
+    return await findAccount(trx, accountId)
+  })
   response.json(accountView(there(account)))
 }
 
@@ -209,8 +202,8 @@ export function accountView(account: AccountView): object {
     currency: account.currency,
     state: account.open ? 'open' : 'closed',
     frozen: account.frozen,
-    floor: account.floor === null ? null : minorToJson(account.floor),
-    balance: minorToJson(account.balance),
+    floor: account.floor === null ? null : minorOrText(account.floor),
+    balance: minorOrText(account.balance),
     metadata: account.metadata,
     created_at: account.created_at,
   }
@@ -233,6 +226,6 @@ function groupView({ group: code, currency: of, accounts, net }: GroupTotal): ob
     normal_balance: normal,
     currency: of,
     accounts,
-    balance: minorToJson(normal === 'debit' ? net : -net),
+    balance: minorOrText(normal === 'debit' ? net : -net),
   }
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { exponentOf, isoCurrencies } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { listOwnCurrencies, registerCurrency, type OwnCurrency } from '../../ledger/currencies.ts'
+import { inJournal } from '../../ledger/in-journal.ts'
 import { allow, principalOf } from '../auth.ts'
 import { bodyOf, limit, queryOf } from '../input.ts'
 import { line } from '../line.ts'
@@ -41,10 +42,10 @@ export function currencyRoutes(parts: Parts): Router {
   routes.post('/currencies', allow('finance', 'admin'), async (request, response) => {
     const { orgId, subject } = principalOf(request)
     const asked = bodyOf(request, body)
-    const isNew = await parts.db.transact(
+    const isNew = await inJournal(
+      parts.db,
       orgId,
       async (trx) => await registerCurrency(trx, asked, subject),
-      { queue: 'journal' },
     )
     response.status(isNew ? 201 : 200).json(currencyView(asked))
   })

@@ -1,7 +1,7 @@
 /** POST /v1/exchanges: one currency for another at a rate that is kept. */
 import { Router } from 'express'
 import { z } from 'zod'
-import { minorToJson } from '../../base/money.ts'
+import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { isAccountCode } from '../../ledger/core/chart.ts'
 import type { DraftLine } from '../../ledger/core/entry.ts'
@@ -82,5 +82,5 @@ export function exchangeRoutes(parts: Parts): Router {
 function sideView(one: DraftLine | undefined): object | null {
   return one === undefined
     ? null
-    : { code: one.account, currency: one.currency, amount: minorToJson(one.amount) }
+    : { code: one.account, currency: one.currency, amount: minorOrText(one.amount) }
 }

@@ -1,7 +1,7 @@
 /** GET /v1/journal-entries: what was posted, newest first. */
 import { Router } from 'express'
 import { z } from 'zod'
-import { minorToJson } from '../../base/money.ts'
+import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { findEntry, listEntries, type PostedEntry } from '../../ledger/entries.ts'
@@ -73,18 +73,13 @@ export function entryView(entry: PostedEntry): object {
       account: `acc_${posting.account_id}`,
       code: posting.account,
       direction: posting.direction,
-      amount: minorToJson(posting.amount),
+      amount: minorOrText(posting.amount),
       currency: posting.currency,
-      balance_after: balanceToJson(posting.balance_after),
+      balance_after: minorOrText(posting.balance_after),
     })),
   }
 }
 
 export function entryId(entryNo: bigint): string {
   return `je_${entryNo}`
-}
-
-/** A balance that no JSON number can hold is text: neither a wrong number nor no answer at all. */
-function balanceToJson(minor: bigint): number | string {
-  return Number.isSafeInteger(Number(minor)) ? minorToJson(minor) : minor.toString()
 }

@@ -5,6 +5,7 @@ import { indianDate } from '../../base/clock.ts'
 import { sha256 } from '../../base/crypto.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
+import { inJournal } from '../../ledger/in-journal.ts'
 import {
   closePeriod,
   reopenPeriod,
@@ -25,6 +26,7 @@ import {
 import { closeYear } from '../../ledger/year-end.ts'
 import { allow, principalOf } from '../auth.ts'
 import { bodyOf, limit, queryOf } from '../input.ts'
+import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 
 const listQuery = z.strictObject({
@@ -44,13 +46,7 @@ const oneQuery = z.strictObject({
     .optional(),
 })
 
-const reason = z
-  .string()
-  .trim()
-  .min(1, 'must say why')
-  .max(500)
-  .refine((text) => text.isWellFormed() && !text.includes('\0'), { error: 'must be text' })
-
+const reason = line(500)
 const closeBody = z.strictObject({ state: z.enum(['soft_closed', 'closed']), reason })
 const reopenBody = z.strictObject({
   state: z.enum(['open', 'soft_closed']).default('open'),
@@ -73,9 +69,7 @@ export function periodRoutes(parts: Parts): Router {
       throw new Problem('forbidden', { detail, moved: 'no' })
     }
     const change = { month, ...asked, actor: subject, today: indianDate(new Date()) }
-    const changed = await parts.db.transact(orgId, async (trx) => await closePeriod(trx, change), {
-      queue: 'journal',
-    })
+    const changed = await inJournal(parts.db, orgId, async (trx) => await closePeriod(trx, change))
     response.json(changedView(changed))
   })
 
@@ -84,9 +78,7 @@ export function periodRoutes(parts: Parts): Router {
     const month = monthOf(request.params['month'])
     const asked = bodyOf(request, reopenBody)
     const change = { month, ...asked, actor: subject, today: indianDate(new Date()) }
-    const changed = await parts.db.transact(orgId, async (trx) => await reopenPeriod(trx, change), {
-      queue: 'journal',
-    })
+    const changed = await inJournal(parts.db, orgId, async (trx) => await reopenPeriod(trx, change))
     response.json(changedView(changed))
   })
 
@@ -94,15 +86,16 @@ export function periodRoutes(parts: Parts): Router {
     const { subject, orgId } = principalOf(request)
     const asked = bodyOf(request, yearBody)
     const by = { actor: subject, reason: asked.reason, today: indianDate(new Date()) }
-    const closed = await parts.db.transact(
+    const closed = await inJournal(
+      parts.db,
       orgId,
       async (trx) => await closeYear(trx, String(request.params['year']), by),
-      { queue: 'journal' },
     )
     response.json({
       financial_year: closed.year,
       closed_as_of: closed.lastDay,
       journal_entries: closed.entryNos.map((entryNo) => `je_${entryNo}`),
+      changed: closed.changed,
     })
   })
   return routes

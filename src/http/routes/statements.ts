@@ -3,7 +3,7 @@ import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
 import { indianDate } from '../../base/clock.ts'
 import type { Trx } from '../../base/db.ts'
-import { minorToJson } from '../../base/money.ts'
+import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { findAccount, type AccountView } from '../../ledger/accounts.ts'
@@ -53,7 +53,7 @@ async function sendBalance(parts: Parts, request: Request, response: Response): 
     currency: account.currency,
     normal_balance: account.normal,
     ...pointView(point),
-    balance: minorToJson(balance),
+    balance: minorOrText(balance),
   })
 }
 
@@ -81,8 +81,8 @@ async function sendStatement(parts: Parts, request: Request, response: Response)
     from: asked.from,
     to,
     known_at: query.knownAt,
-    opening_balance: minorToJson(page.opening),
-    closing_balance: minorToJson(page.closing),
+    opening_balance: minorOrText(page.opening),
+    closing_balance: minorOrText(page.closing),
     ...listOf(page.lines, asked.limit, lineView),
   })
 }
@@ -104,8 +104,8 @@ function lineView(line: StatementLine): object {
     kind: line.kind,
     description: line.description,
     direction: line.direction,
-    amount: minorToJson(line.amount),
-    balance: minorToJson(line.balance),
+    amount: minorOrText(line.amount),
+    balance: minorOrText(line.balance),
   }
 }
 

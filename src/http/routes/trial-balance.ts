@@ -1,7 +1,7 @@
 /** GET /v1/trial-balance, as of a day and as it was known at an instant. */
 import { Router } from 'express'
 import { z } from 'zod'
-import { minorToJson } from '../../base/money.ts'
+import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { trialBalance } from '../../ledger/balances.ts'
 import { allow, principalOf } from '../auth.ts'
@@ -26,13 +26,13 @@ export function trialBalanceRoutes(parts: Parts): Router {
         name: line.name,
         type: line.type,
         currency: line.currency,
-        debit: minorToJson(line.debit),
-        credit: minorToJson(line.credit),
+        debit: minorOrText(line.debit),
+        credit: minorOrText(line.credit),
       })),
       totals: balance.totals.map((total) => ({
         currency: total.currency,
-        debit: minorToJson(total.debit),
-        credit: minorToJson(total.credit),
+        debit: minorOrText(total.debit),
+        credit: minorOrText(total.credit),
       })),
     })
   })

@@ -30,7 +30,8 @@ export function reversalKey(entryNo: bigint): string {
 
 /**
  * The exact opposite of an entry: the same lines in the same order, each on the other side. Throws
- * `not_reversible` for a reversal and `invalid_entry` for a day before the entry's (moved: no).
+ * `not_reversible` for a reversal or a year's closing, and `invalid_entry` for a day before the
+ * entry's (moved: no).
  */
 export function reversal(entry: EntryToCorrect, how: Correction): Draft {
   assertCorrectable(entry, how)
@@ -90,6 +91,13 @@ function assertCorrectable(entry: EntryToCorrect, how: Correction): void {
   if (entry.kind === 'reversal') {
     // A chain of reversals hides which of them counts.
     const detail = `${name} is a reversal itself; post what it took back anew.`
+    throw new Problem('not_reversible', { detail, moved: 'no' })
+  }
+  if (entry.kind === 'year_closed') {
+    // Taken back later, a year's income would count as the next year's.
+    const detail =
+      `${name} closes a financial year. Post the correction with a date in that year, then close ` +
+      'the year again: that posts the difference.'
     throw new Problem('not_reversible', { detail, moved: 'no' })
   }
   if (how.effectiveOn < entry.effectiveOn) {

@@ -45,6 +45,16 @@ export interface Draft {
 
 export const LINES_MAX = 1000
 
+/**
+ * The most bytes that metadata has as JSON in UTF-8. Postgres adds 8 bytes to a name and its value
+ * where JSON adds 6 or more, so that what it makes of this is at most 9/7 of it and a header: well
+ * below the 65,536 bytes that it checks.
+ */
+export const METADATA_BYTES_MAX = 32_768
+
+/** The most characters that texts of an entry have. */
+const TEXTS_MAX = { idempotencyKey: 200, description: 1000, source: 200, actor: 200 } as const
+
 /** The metadata that says why an entry comes into a month that is closed to others. */
 export const LATE_REASON = 'late_reason'
 
@@ -57,20 +67,9 @@ export function assertPostable(draft: Draft): void {
   if (!isIsoDate(draft.effectiveOn)) {
     throw refuse(`"${draft.effectiveOn}" is no date; write YYYY-MM-DD.`)
   }
-  if (draft.idempotencyKey === '' || isLongerThan(draft.idempotencyKey, 200)) {
-    throw refuse('The idempotency key has 1 to 200 characters.')
-  }
-  const texts = [
-    draft.kind,
-    draft.idempotencyKey,
-    draft.description,
-    draft.source,
-    draft.actor,
-    ...Object.entries(draft.metadata).flat(),
-    ...draft.lines.map((line) => line.account),
-  ]
-  if (texts.some((text) => text.includes('\0') || !text.isWellFormed())) {
-    throw refuse('A text has U+0000 or half a character, which Postgres cannot hold.')
+  const fault = faultInTexts(draft)
+  if (fault !== null) {
+    throw refuse(fault)
   }
   const difference = new Map<string, bigint>()
   for (const line of draft.lines) {
@@ -91,6 +90,38 @@ export function assertPostable(draft: Draft): void {
       })
     }
   }
+}
+
+function faultInTexts(draft: Draft): string | null {
+  if (draft.idempotencyKey === '' || isLongerThan(draft.idempotencyKey, TEXTS_MAX.idempotencyKey)) {
+    return `The idempotency key has 1 to ${TEXTS_MAX.idempotencyKey} characters.`
+  }
+  for (const name of ['description', 'source', 'actor'] as const) {
+    if (isLongerThan(draft[name], TEXTS_MAX[name])) {
+      return `The ${name} has at most ${TEXTS_MAX[name]} characters.`
+    }
+  }
+  const texts = [
+    draft.kind,
+    draft.idempotencyKey,
+    draft.description,
+    draft.source,
+    draft.actor,
+    ...Object.entries(draft.metadata).flat(),
+    ...draft.lines.map((line) => line.account),
+  ]
+  if (texts.some((text) => text.includes('\0') || !text.isWellFormed())) {
+    return 'A text has U+0000 or half a character, which Postgres cannot hold.'
+  }
+  const bytes = metadataBytes(draft.metadata)
+  return bytes > METADATA_BYTES_MAX
+    ? `The metadata has ${bytes} bytes as JSON in UTF-8, more than ${METADATA_BYTES_MAX}.`
+    : null
+}
+
+/** How many bytes metadata has as JSON in UTF-8; `METADATA_BYTES_MAX` is the most. */
+export function metadataBytes(metadata: Readonly<Record<string, string>>): number {
+  return Buffer.byteLength(JSON.stringify(metadata))
 }
 
 /** Counts characters as Postgres does, not halves of them. */

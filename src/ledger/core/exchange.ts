@@ -1,6 +1,12 @@
 /** How an exchange of one currency for another is booked: through a trading account in each. */
 import type { IsoDate } from '../../base/clock.ts'
-import { agreesWithRate, convert, exponentOf, MAX_MINOR } from '../../base/money.ts'
+import {
+  agreesWithRate,
+  convert,
+  exponentOf,
+  MAX_MINOR,
+  ROUNDED_UP_FROM,
+} from '../../base/money.ts'
 import { Problem } from '../../base/problem.ts'
 import { normalOf, tradingAccount, typeOf, type AccountCode, type Direction } from './chart.ts'
 import { LATE_REASON, type Draft, type DraftLine } from './entry.ts'
@@ -32,10 +38,12 @@ export interface ExchangeFacts {
 
 /**
  * The entry of an exchange: four lines that balance in each currency; its metadata has the rate.
- * What is got is the exact product, rounded half to even to a minor unit; an agreed amount may
- * differ from the exact one by one minor unit at most. Both accounts grow on the same side, as two
- * banks or two wallets do: else nothing would have been exchanged. Throws `invalid_entry` or, for
- * what is no rate, `invalid_request` (moved: no).
+ * What is got is the exact product, rounded half to even to a minor unit; an agreed amount is the
+ * exact one rounded down or up, because banks do either. What comes to less than 100 minor units is
+ * rounded down only, agreed or not, so that no rounding makes money of tiny amounts; what comes to
+ * less than one unit is refused. Both accounts grow on the same side, as two banks or two wallets
+ * do: else nothing would have been exchanged. Throws `invalid_entry` or, for what is no rate,
+ * `invalid_request` (moved: no).
  */
 export function exchanged(facts: ExchangeFacts): Draft {
   const { from, to } = facts
@@ -93,10 +101,14 @@ function amountGot({ from, to, rate }: ExchangeFacts): bigint {
   const converted = convert(from.amount, by)
   const got = to.amount ?? converted
   if (got <= 0n || got > MAX_MINOR) {
-    throw refusal(`${from.amount} minor units at ${rate} are ${got}, which cannot be booked.`)
+    const range = `1 to ${MAX_MINOR} can be booked`
+    throw refusal(`${from.amount} minor units at ${rate} are ${got}; ${range}.`)
   }
   if (!agreesWithRate(from.amount, got, by)) {
-    throw refusal(`${from.amount} minor units at ${rate} are ${converted}, not ${got}.`)
+    throw refusal(
+      `${from.amount} minor units at ${rate} are ${converted}, not ${got}. An agreed amount is ` +
+        `rounded down, or up where it is ${ROUNDED_UP_FROM} minor units or more.`,
+    )
   }
   return got
 }

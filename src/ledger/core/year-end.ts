@@ -1,6 +1,6 @@
 /** The end of a financial year: income and expense accounts are brought to zero against funds. */
 import type { IsoDate } from '../../base/clock.ts'
-import { templateOf, type AccountCode } from './chart.ts'
+import type { AccountCode } from './chart.ts'
 import { LATE_REASON, LINES_MAX, type Draft, type DraftLine } from './entry.ts'
 
 /** What stands on an income or expense account at the end of the year, on one side. */
@@ -27,8 +27,9 @@ export interface YearClosing {
 }
 
 const GENERAL_FUND: AccountCode = 'equity:general-fund'
-/** The fund of gifts without a purpose. */
-const UNRESTRICTED = 'general'
+const DONATIONS = 'income:donations'
+/** Gifts without a purpose. */
+const UNRESTRICTED = 'income:donations:general'
 
 /** The first calendar year of a financial year ("2026-27": 2026); undefined for other texts. */
 export function startOf(year: string): number | undefined {
@@ -50,14 +51,21 @@ export function lastDayFrom(start: number): IsoDate {
 
 /**
  * The fund that an account is closed to: restricted income to the balance of its own fund, because
- * what is left of it stays bound to its purpose; everything else to the general fund. What was
- * spent of a restricted fund is released from it by an entry that finance posts.
+ * what is left of it stays bound to its purpose; everything else to the general fund. All donations
+ * but the general ones are restricted, to the fund with the same rest of the code, whether or not
+ * there is such an account. What was spent of a restricted fund is released from it by an entry
+ * that finance posts.
  */
 export function fundOf(account: AccountCode): AccountCode {
-  const [, fund] = /^income:donations:([a-z0-9-]+)$/.exec(account) ?? []
-  return fund === undefined || fund === UNRESTRICTED
-    ? GENERAL_FUND
-    : (templateOf(`equity:funds:${fund}`)?.code ?? GENERAL_FUND)
+  const isDonations = account === DONATIONS || account.startsWith(`${DONATIONS}:`)
+  return isDonations && account !== UNRESTRICTED
+    ? `equity:funds${account.slice(DONATIONS.length)}`
+    : GENERAL_FUND
+}
+
+/** What every key of a closing of that year begins with. */
+export function closingKeys(year: string): string {
+  return `year_closed:${year}:`
 }
 
 /**
@@ -67,7 +75,7 @@ export function fundOf(account: AccountCode): AccountCode {
 export function yearClosed(closing: YearClosing): Draft[] {
   const parts = entriesOf(closing.balances.filter(({ debit, credit }) => debit !== credit))
   const { year, entryNo } = closing
-  const source = `year_closed:${year}:je_${entryNo}`
+  const source = `${closingKeys(year)}je_${entryNo}`
   return parts.map((lines, index) => ({
     kind: 'year_closed',
     effectiveOn: closing.lastDay,
