@@ -148,7 +148,11 @@ describe('a posting whose connection is cut', () => {
         // The start of a connection, unless there was one; begin, statement and commit.
         const steps = [/^Q .*begin isolation level/, /^Q .*commit; select pg_advisory_unlock/]
         if (when === 'before') {
-          steps.push(/^P .*post_entries/, /^B /, /^D /, /^E$/, /^S$/)
+          steps.push(/^B /, /^D /, /^E$/, /^S$/)
+        }
+        if (when === 'before' && !way.isWarm) {
+          // A connection that posted before has it prepared.
+          steps.push(/^P .*post_entries/)
         }
         for (const step of steps) {
           expect(

@@ -157,6 +157,8 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ step: 'again' as const }) },
 )
 
+const SEED = 1
+
 describe('the ledger beside a naive one', () => {
   let books: Books
   let org = 300
@@ -333,7 +335,8 @@ describe('the ledger beside a naive one', () => {
         const { findings } = await verifyLedger(books.db, org, () => undefined)
         expect(findings).to.deep.equal([])
       }),
-      { numRuns: 50 },
+      // A seed with which all of the below happens; test/model takes others.
+      { numRuns: 50, seed: SEED },
     )
     // What never happened was not compared.
     expect([...seen.keys()]).to.include.members([
