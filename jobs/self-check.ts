@@ -1,7 +1,7 @@
 /** Checks the next slice of each organisation's books that is due; freezes what does not agree. */
 import { organisationsWith } from '../src/inbox/waiting.ts'
-import { selfCheck } from '../src/ledger/self-check.ts'
-import { noteSelfChecks } from '../src/ledger/self-check-state.ts'
+import { selfCheck } from '../src/ledger/checks/self-check.ts'
+import { noteSelfChecks } from '../src/ledger/checks/self-check-state.ts'
 import type { Job } from './job.ts'
 
 export const selfCheckJob: Job = {

@@ -5,8 +5,8 @@ import type { Parts } from '../src/base/parts.ts'
 import { findReceipt, receiptPdf } from '../src/donations/receipt-file.ts'
 import { formatRupees } from '../reports/indian-number.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
-import { NOW, trialBalance } from '../src/ledger/balances.ts'
-import { listEntries } from '../src/ledger/entries.ts'
+import { NOW, trialBalance } from '../src/ledger/reading/balances.ts'
+import { listEntries } from '../src/ledger/reading/entries.ts'
 import type { SimulationSummary } from './simulate/play.ts'
 
 export interface Counts {

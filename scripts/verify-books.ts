@@ -11,9 +11,9 @@ import { openLog } from '../src/base/log.ts'
 import { messageOf } from '../src/base/problem.ts'
 import { verifySeals, type SealsReport } from '../src/exports/verify-seals.ts'
 import { verifyDonations } from '../src/inbox/verify.ts'
-import type { Finding } from '../src/ledger/finding.ts'
-import { verifyEntries } from '../src/ledger/verify-entries.ts'
-import { verifyLedger } from '../src/ledger/verify.ts'
+import type { Finding } from '../src/ledger/checks/finding.ts'
+import { verifyEntries } from '../src/ledger/checks/verify-entries.ts'
+import { verifyLedger } from '../src/ledger/checks/verify.ts'
 import { startStack } from './stack.ts'
 
 export interface Verification {

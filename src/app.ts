@@ -25,7 +25,7 @@ import { freshSelfCheckGauges, selfCheckRoutes } from './http/routes/self-checks
 import { statementRoutes } from './http/routes/statements.ts'
 import { trialBalanceRoutes } from './http/routes/trial-balance.ts'
 import { webhookRoutes } from './http/routes/webhooks.ts'
-import type { Batcher } from './ledger/batcher.ts'
+import type { Batcher } from './ledger/posting/batcher.ts'
 
 const JSON_BYTES_MAX = 64 * 1024
 /** A thousand lines fit. */

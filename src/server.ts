@@ -7,7 +7,7 @@ import { ConfigError, readConfig } from './base/config.ts'
 import { openParts, type Parts } from './base/parts.ts'
 import { endOnSignal, outliveLostConnections } from './base/signals.ts'
 import { messageOf } from './base/problem.ts'
-import { openBatcher } from './ledger/batcher.ts'
+import { openBatcher } from './ledger/posting/batcher.ts'
 
 export interface RunningServer {
   url: string

@@ -19,7 +19,7 @@ create table self_checks (
   through_entry_no bigint not null default 0,
   next_account_id integer not null default 1,
   through_account_id integer not null default 0,
-  -- The account that is checked over several runs; null where none is (src/ledger/account-walk.ts).
+  -- The account that is checked over several runs; null where none is (src/ledger/checks/account-walk.ts).
   walk jsonb,
   -- Differences of the last whole round, or of the present one where that has found more already.
   differences integer not null default 0,

@@ -1,5 +1,5 @@
 /** Fills books through the engine itself, so that their chain holds and can be verified. */
-import { openBatcher } from '../../src/ledger/batcher.ts'
+import { openBatcher } from '../../src/ledger/posting/batcher.ts'
 import { draftBetween, spreadPair } from './drafts.ts'
 import { ORG, type BenchServer } from './server.ts'
 

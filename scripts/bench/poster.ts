@@ -1,7 +1,7 @@
 /** A process of its own that posts to a database until its time is up, and says how it went. */
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
-import { openBatcher } from '../../src/ledger/batcher.ts'
+import { openBatcher } from '../../src/ledger/posting/batcher.ts'
 import { measureCallers } from './callers.ts'
 import { draftBetween, hotPair } from './drafts.ts'
 import { CONNECTIONS, ORG } from './server.ts'

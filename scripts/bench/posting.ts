@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { openBatcher, type Batcher } from '../../src/ledger/batcher.ts'
+import { openBatcher, type Batcher } from '../../src/ledger/posting/batcher.ts'
 import { measureCallers, type Measured } from './callers.ts'
 import { measureCopy } from './copy-limit.ts'
 import { ACCOUNTS, draftBetween, hotPair, spreadPair, type Pair } from './drafts.ts'

@@ -1,7 +1,7 @@
 /** npm run bench -- reads: balances on both time axes, on empty books and on full ones. */
 import type { Trx } from '../../src/base/db.ts'
-import { balanceOf, trialBalance } from '../../src/ledger/balances.ts'
-import { statement } from '../../src/ledger/statements.ts'
+import { balanceOf, trialBalance } from '../../src/ledger/reading/balances.ts'
+import { statement } from '../../src/ledger/reading/statements.ts'
 import { measureCallers, type Measured } from './callers.ts'
 import {
   ACCOUNTS,

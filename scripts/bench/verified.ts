@@ -1,7 +1,7 @@
 /** How long it takes to verify filled books, and how much memory. */
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { ORG, type BenchServer } from './server.ts'
 
 export interface Verified {

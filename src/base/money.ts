@@ -39,7 +39,8 @@ const Exact = Decimal.clone({ precision: 60, toExpNeg: -40, toExpPos: 40 })
 
 /**
  * Digits behind the decimal point of an ISO 4217 currency. Throws `invalid_request` for another
- * code; how many digits an organisation's points have, its books say (`src/ledger/currencies.ts`).
+ * code; how many digits an organisation's points have, its books say
+ * (`src/ledger/accounts/currencies.ts`).
  */
 export function exponentOf(currency: string): number {
   const exponent = EXPONENTS.get(currency)

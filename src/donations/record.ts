@@ -8,9 +8,9 @@ import { Problem } from '../base/problem.ts'
 import type { Fact, PaymentCaptured } from '../gateways/fact.ts'
 import type { Draft } from '../ledger/core/entry.ts'
 import { donationCaptured, unidentifiedCaptured } from '../ledger/core/rules.ts'
-import { datedLate } from '../ledger/late.ts'
-import { readRestricted } from '../ledger/periods.ts'
-import { post } from '../ledger/post.ts'
+import { datedLate } from '../ledger/posting/late.ts'
+import { readRestricted } from '../ledger/periods/periods.ts'
+import { post } from '../ledger/posting/post.ts'
 import {
   applyFact,
   fillIn,

@@ -13,7 +13,7 @@
 import { csvLine, type Cell } from '../../reports/csv.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { genesisOf } from '../ledger/core/link.ts'
-import type { PostedEntry } from '../ledger/entries.ts'
+import type { PostedEntry } from '../ledger/reading/entries.ts'
 import { readEntries } from './leaves.ts'
 
 const FORMAT = 'bahi/audit-trail/1'

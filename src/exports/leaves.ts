@@ -2,7 +2,7 @@
 import type { Database, Trx } from '../base/db.ts'
 import type { IsoDate } from '../base/clock.ts'
 import type { Tree } from '../audit/merkle.ts'
-import { listEntries, type PostedEntry } from '../ledger/entries.ts'
+import { listEntries, type PostedEntry } from '../ledger/reading/entries.ts'
 import { encodeReceipt, type SealedReceipt } from './seal.ts'
 
 const PAGE = 5000

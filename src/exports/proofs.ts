@@ -4,7 +4,7 @@ import type { IsoDate } from '../base/clock.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
 import { genesisOf } from '../ledger/core/link.ts'
-import { draftOf, listEntries, type PostedEntry } from '../ledger/entries.ts'
+import { draftOf, listEntries, type PostedEntry } from '../ledger/reading/entries.ts'
 import { assertRoot, findSeal } from './day-seals.ts'
 import { addEntries, addReceipts } from './leaves.ts'
 import {

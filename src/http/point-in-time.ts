@@ -1,6 +1,6 @@
 /** The two time axes as query parameters: as_of (a day) and known_at (an instant). */
 import { z } from 'zod'
-import type { PointInTime } from '../ledger/balances.ts'
+import type { PointInTime } from '../ledger/reading/balances.ts'
 import { isoDate } from './input.ts'
 
 /** RFC 3339 with its zone; finer than a millisecond is cut, because posting is no finer. */

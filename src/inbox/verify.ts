@@ -1,6 +1,6 @@
 /** Checks that intake, donations, receipts and books tell the same story, with nothing stuck. */
 import type { Database } from '../base/db.ts'
-import { FINDINGS_MAX, type Finding } from '../ledger/finding.ts'
+import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
 
 /** Due for longer than this is stuck: a sweep comes every few seconds. */
 const STUCK_MINUTES = 15

@@ -1,8 +1,8 @@
 /** Tests of facts that come after their month was closed: they are posted all the same. */
 import { expect } from 'chai'
-import { closePeriod } from '../../src/ledger/period-changes.ts'
+import { closePeriod } from '../../src/ledger/closing/period-changes.ts'
 import { verifyDonations } from '../../src/inbox/verify.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, type Books } from '../ledger/books.ts'
 import { captured, NOON, openFor, record } from './facts.ts'
 

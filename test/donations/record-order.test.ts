@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Fact } from '../../src/gateways/fact.ts'
 import { verifyDonations } from '../../src/inbox/verify.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, type Books } from '../ledger/books.ts'
 import { authorized, captured, failed, NOON, openFor, record } from './facts.ts'
 

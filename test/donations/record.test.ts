@@ -1,7 +1,7 @@
 /** Tests of what facts become: payments that move forward, paid donations, one entry a capture. */
 import { expect } from 'chai'
 import { verifyDonations } from '../../src/inbox/verify.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, type Books } from '../ledger/books.ts'
 import { authorized, captured, failed, NOON, openFor, record } from './facts.ts'
 

@@ -1,9 +1,9 @@
 /** Tests that a seal changes nothing that is read, and that the checks know what a seal is. */
 import { expect } from 'chai'
-import { balanceOf, trialBalance } from '../../src/ledger/balances.ts'
-import { selfCheck } from '../../src/ledger/self-check.ts'
-import { statement } from '../../src/ledger/statements.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { balanceOf, trialBalance } from '../../src/ledger/reading/balances.ts'
+import { selfCheck } from '../../src/ledger/checks/self-check.ts'
+import { statement } from '../../src/ledger/reading/statements.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { draftOf, ORG } from '../ledger/books.ts'
 import { openPastBooks, type PastBooks } from './past.ts'
 

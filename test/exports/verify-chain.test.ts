@@ -1,7 +1,7 @@
 /** Tests of the verification of chain and seals: sound books pass, and every change is found. */
 import { expect } from 'chai'
 import { verifySeals } from '../../src/exports/verify-seals.ts'
-import { verifyEntries } from '../../src/ledger/verify-entries.ts'
+import { verifyEntries } from '../../src/ledger/checks/verify-entries.ts'
 import { describeVerification, verifyBooks } from '../../scripts/verify-books.ts'
 import { draftOf, ORG } from '../ledger/books.ts'
 import { run } from '../scripts/run.ts'

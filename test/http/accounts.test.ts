@@ -1,8 +1,8 @@
 /** The API of accounts, groups, currencies and exchanges, as finance and auditors call it. */
 import { expect } from 'chai'
 import type { Role } from '../../src/http/request.ts'
-import { post } from '../../src/ledger/post.ts'
-import { changeAccount } from '../../src/ledger/account-changes.ts'
+import { post } from '../../src/ledger/posting/post.ts'
+import { changeAccount } from '../../src/ledger/accounts/account-changes.ts'
 import { credit, debit, draftOf } from '../ledger/books.ts'
 import { startTestService, type Answer, type TestService } from '../support/service.ts'
 import { allPages, rowsOf, textIn } from './seeded.ts'

@@ -2,7 +2,7 @@
 import { expect } from 'chai'
 import type { Role } from '../../src/http/request.ts'
 import { signToken } from '../../src/http/auth.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   startTestService,
   type Answer,

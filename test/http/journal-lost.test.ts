@@ -1,7 +1,7 @@
 /** Posting while the database is lost around COMMIT, or while the process is told to end. */
 import { expect } from 'chai'
 import { signToken } from '../../src/http/auth.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { startServer } from '../../src/server.ts'
 import { startProxy, type Proxy } from '../support/proxy.ts'
 import { startTestService, type Answer, type TestService } from '../support/service.ts'

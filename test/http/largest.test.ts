@@ -1,6 +1,6 @@
 /** The largest amounts and texts: taken to the last unit, refused beyond, always readable. */
 import { expect } from 'chai'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { startTestService, type JsonObject, type TestService } from '../support/service.ts'
 import {
   BANK,

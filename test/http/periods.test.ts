@@ -5,7 +5,7 @@ import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { signToken } from '../../src/http/auth.ts'
 import type { Role } from '../../src/http/request.ts'
-import { post } from '../../src/ledger/post.ts'
+import { post } from '../../src/ledger/posting/post.ts'
 import { BANK, credit, debit, draftOf } from '../ledger/books.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import {

@@ -1,7 +1,7 @@
 /** GET /v1/self-checks: what auditors read of the continuous check of their own books. */
 import { expect } from 'chai'
 import { selfCheckJob } from '../../jobs/self-check.ts'
-import { post } from '../../src/ledger/post.ts'
+import { post } from '../../src/ledger/posting/post.ts'
 import { draftOf } from '../ledger/books.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 

@@ -2,12 +2,12 @@
 import { expect } from 'chai'
 import { isoCurrencies } from '../../src/base/money.ts'
 import { Problem } from '../../src/base/problem.ts'
-import { changeAccount, type AccountChange } from '../../src/ledger/account-changes.ts'
-import { listGroups } from '../../src/ledger/account-groups.ts'
-import { findAccount, listAccounts, listChanges } from '../../src/ledger/accounts.ts'
-import { readExponent, registerCurrency } from '../../src/ledger/currencies.ts'
-import { openAccount, type AskedAccount } from '../../src/ledger/open-accounts.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { changeAccount, type AccountChange } from '../../src/ledger/accounts/account-changes.ts'
+import { listGroups } from '../../src/ledger/reading/account-groups.ts'
+import { findAccount, listAccounts, listChanges } from '../../src/ledger/accounts/accounts.ts'
+import { readExponent, registerCurrency } from '../../src/ledger/accounts/currencies.ts'
+import { openAccount, type AskedAccount } from '../../src/ledger/accounts/open-accounts.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   BANK,
   credit,

@@ -1,14 +1,14 @@
 /** Tests of statements and trial balances: pages that join, and balances as of a day. */
 import { expect } from 'chai'
-import { trialBalance } from '../../src/ledger/balances.ts'
+import { trialBalance } from '../../src/ledger/reading/balances.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post } from '../../src/ledger/post.ts'
+import { post } from '../../src/ledger/posting/post.ts'
 import {
   statement,
   type StatementLine,
   type StatementPage,
   type StatementQuery,
-} from '../../src/ledger/statements.ts'
+} from '../../src/ledger/reading/statements.ts'
 import { credit, debit, draftOf, openBooks, ORG, OTHER_ORG, type Books } from './books.ts'
 
 const BANK = 'assets:bank:main'

@@ -4,8 +4,8 @@ import { openDatabase, type Database } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import { MAX_MINOR } from '../../src/base/money.ts'
 import { Problem } from '../../src/base/problem.ts'
-import { openBatcher } from '../../src/ledger/batcher.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { openBatcher } from '../../src/ledger/posting/batcher.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { startProxy } from '../support/proxy.ts'
 import {
   BANK,

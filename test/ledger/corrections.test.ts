@@ -7,7 +7,7 @@ import {
   reverse,
   type AdjustmentAsked,
   type CorrectionAsked,
-} from '../../src/ledger/correct.ts'
+} from '../../src/ledger/posting/correct.ts'
 import {
   adjustment,
   reversal,
@@ -15,10 +15,10 @@ import {
   type EntryToCorrect,
 } from '../../src/ledger/core/corrections.ts'
 import { assertPostable, type Draft } from '../../src/ledger/core/entry.ts'
-import { findEntry, listEntries, type PostedEntry } from '../../src/ledger/entries.ts'
-import { inJournal } from '../../src/ledger/in-journal.ts'
-import type { PostResult } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { findEntry, listEntries, type PostedEntry } from '../../src/ledger/reading/entries.ts'
+import { inJournal } from '../../src/ledger/posting/in-journal.ts'
+import type { PostResult } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   BANK,
   credit,

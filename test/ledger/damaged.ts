@@ -1,5 +1,5 @@
 /** Books for the tests of verification: six entries in an organisation of each test's own. */
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { BANK, credit, debit, draftOf, FUND, openBooks, TRANSIT, type Books } from './books.ts'
 
 /** Past all triggers, as somebody with the machine in hand could do it. */

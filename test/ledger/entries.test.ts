@@ -1,6 +1,6 @@
 /** Lists of entries: every entry once in its order, whatever is filtered out or missing. */
 import { expect } from 'chai'
-import { listEntries, type EntryFilter } from '../../src/ledger/entries.ts'
+import { listEntries, type EntryFilter } from '../../src/ledger/reading/entries.ts'
 import { draftOf, openBooks, OTHER_ORG, type Books } from './books.ts'
 
 describe('a list of entries', () => {

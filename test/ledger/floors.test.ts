@@ -1,9 +1,9 @@
 /** Random transfers between wallets from many callers: none below its floor, none lost. */
 import { expect } from 'chai'
-import { openBatcher } from '../../src/ledger/batcher.ts'
+import { openBatcher } from '../../src/ledger/posting/batcher.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post, type PostResult } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { post, type PostResult } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { credit, debit, draftOf, FUND, openBooks, outcomes, typingClient } from './books.ts'
 import type { Books } from './books.ts'
 import { refusalOf } from './typed.ts'

@@ -2,7 +2,7 @@
 import { expect } from 'chai'
 import type pg from 'pg'
 import type { Draft, DraftLine } from '../../src/ledger/core/entry.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   BANK,
   credit,

@@ -2,8 +2,8 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Trx } from '../../src/base/db.ts'
-import type { Finding } from '../../src/ledger/finding.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import type { Finding } from '../../src/ledger/checks/finding.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   BANK,
   credit,

@@ -1,8 +1,8 @@
 /** What the application's role may not type at all, and what not even the owner may. */
 import { expect } from 'chai'
 import pg from 'pg'
-import { post } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { post } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { draftOf, openBooks, ORG, OTHER_ORG, typingClient, type Books } from './books.ts'
 import { refusalOf } from './typed.ts'
 

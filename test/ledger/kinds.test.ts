@@ -5,7 +5,7 @@ import { kindsTable } from '../../scripts/kinds-table.ts'
 import { EXAMPLES } from '../../scripts/kinds/examples.ts'
 import { templateOf } from '../../src/ledger/core/chart.ts'
 import { assertPostable, type Draft, type EntryKind } from '../../src/ledger/core/entry.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, ORG, outcomes } from './books.ts'
 
 interface Golden extends Pick<

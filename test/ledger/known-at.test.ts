@@ -2,9 +2,9 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Trx } from '../../src/base/db.ts'
-import { balanceOf, knownThrough, trialBalance } from '../../src/ledger/balances.ts'
+import { balanceOf, knownThrough, trialBalance } from '../../src/ledger/reading/balances.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { statement, type StatementLine } from '../../src/ledger/statements.ts'
+import { statement, type StatementLine } from '../../src/ledger/reading/statements.ts'
 import { BANK, credit, debit, draftOf, FUND, openBooks, ORG, type Books } from './books.ts'
 
 const INCOME = 'income:donations:general'

@@ -1,6 +1,6 @@
 /** A ledger in memory, as naive as can be: a list of entries, everything else is a sum over it. */
 import type { Draft, DraftLine } from '../../src/ledger/core/entry.ts'
-import type { PeriodState } from '../../src/ledger/periods.ts'
+import type { PeriodState } from '../../src/ledger/periods/periods.ts'
 
 export interface NaiveAccount {
   code: string

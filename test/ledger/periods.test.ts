@@ -2,16 +2,16 @@
 import { expect } from 'chai'
 import { sha256 } from '../../src/base/crypto.ts'
 import { Problem } from '../../src/base/problem.ts'
-import { openBatcher } from '../../src/ledger/batcher.ts'
-import { trialBalance } from '../../src/ledger/balances.ts'
+import { openBatcher } from '../../src/ledger/posting/batcher.ts'
+import { trialBalance } from '../../src/ledger/reading/balances.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post } from '../../src/ledger/post.ts'
+import { post } from '../../src/ledger/posting/post.ts'
 import {
   closePeriod,
   encodeTrialBalance,
   reopenPeriod,
   type ChangedPeriod,
-} from '../../src/ledger/period-changes.ts'
+} from '../../src/ledger/closing/period-changes.ts'
 import {
   findPeriod,
   lastDayOf,
@@ -21,8 +21,8 @@ import {
   refusalByPeriod,
   stateOf,
   storedTrialBalance,
-} from '../../src/ledger/periods.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+} from '../../src/ledger/periods/periods.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   BANK,
   credit,

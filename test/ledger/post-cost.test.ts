@@ -4,7 +4,7 @@ import { asOwner } from '../../scripts/stack.ts'
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post } from '../../src/ledger/post.ts'
+import { post } from '../../src/ledger/posting/post.ts'
 import { until } from '../support/until.ts'
 import { BANK, credit, debit, draftOf, FUND, openBooks, ORG, type Books } from './books.ts'
 

@@ -1,12 +1,12 @@
 /** Random batches on real Postgres against the naive ledger: every sum and every refusal agrees. */
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { trialBalance } from '../../src/ledger/balances.ts'
+import { trialBalance } from '../../src/ledger/reading/balances.ts'
 import type { Draft, DraftLine } from '../../src/ledger/core/entry.ts'
-import type { PeriodState } from '../../src/ledger/periods.ts'
-import { post } from '../../src/ledger/post.ts'
-import { statement } from '../../src/ledger/statements.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import type { PeriodState } from '../../src/ledger/periods/periods.ts'
+import { post } from '../../src/ledger/posting/post.ts'
+import { statement } from '../../src/ledger/reading/statements.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { credit, debit, draftOf, openBooks, outcomes, type Books } from './books.ts'
 import { oppositeOf, signedOn, NaiveLedger, type NaiveAccount } from './naive-ledger.ts'
 

@@ -1,8 +1,8 @@
 /** Posting where reversals, adjustments, months, frozen accounts and whole batches are refused. */
 import { expect } from 'chai'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post, type PostResult } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { post, type PostResult } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
   BANK,
   credit,

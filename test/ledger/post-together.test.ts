@@ -1,8 +1,8 @@
 /** Tests of many transactions that post at once to the same books: nothing lost, nothing twice. */
 import { expect } from 'chai'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post, type PostResult } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { post, type PostResult } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { BANK, credit, debit, draftOf, FUND, openBooks, outcomes, type Books } from './books.ts'
 
 const TOGETHER = 20

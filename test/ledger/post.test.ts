@@ -2,8 +2,8 @@
 import { expect } from 'chai'
 import { MAX_MINOR } from '../../src/base/money.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { post, type PostResult } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { post, type PostResult } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { rejectionOf } from '../gateways/thrown.ts'
 import {
   BANK,

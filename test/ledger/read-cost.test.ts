@@ -1,8 +1,8 @@
 /** Balances and statements read days, not postings, whether or not the tables were analysed. */
 import { expect } from 'chai'
 import type { Trx } from '../../src/base/db.ts'
-import { balanceOf, trialBalance } from '../../src/ledger/balances.ts'
-import { statement } from '../../src/ledger/statements.ts'
+import { balanceOf, trialBalance } from '../../src/ledger/reading/balances.ts'
+import { statement } from '../../src/ledger/reading/statements.ts'
 import { draftOf, openBooks, ORG, type Books } from './books.ts'
 
 const BATCHES = 8

@@ -1,9 +1,9 @@
 /** Tests of the continuous self-check: each changed value is found, clean books never alarm. */
 import { expect } from 'chai'
-import { selfCheck, type SelfCheckRun } from '../../src/ledger/self-check.ts'
-import type { Slice } from '../../src/ledger/self-check-balances.ts'
-import { findSelfCheck, type SelfCheckView } from '../../src/ledger/self-check-state.ts'
-import { changeAccount } from '../../src/ledger/account-changes.ts'
+import { selfCheck, type SelfCheckRun } from '../../src/ledger/checks/self-check.ts'
+import type { Slice } from '../../src/ledger/checks/self-check-balances.ts'
+import { findSelfCheck, type SelfCheckView } from '../../src/ledger/checks/self-check-state.ts'
+import { changeAccount } from '../../src/ledger/accounts/account-changes.ts'
 import {
   BANK,
   credit,

@@ -1,6 +1,6 @@
 /** Tests of `verifyLedger`: damaged balances, days, reversals and months are found and named. */
 import { expect } from 'chai'
-import { BANK, TRANSIT, type Books } from './books.ts'
+import { BANK, draftOf, TRANSIT, type Books } from './books.ts'
 import { openDamagedBooks, type DamagedBooks } from './damaged.ts'
 
 describe('the verification of balances', () => {
@@ -167,6 +167,24 @@ describe('the verification of balances', () => {
   it('finds a month that was opened past the guard', async () => {
     await books.closeMonth('2026-05', 'closed', damaged.org)
     expect((await found(`delete from periods where org_id = $org`)).join()).to.match(/^periods: /)
+  })
+
+  it('finds a stored trial balance that is not that of the entries known then', async () => {
+    await books.closeMonth('2026-05', 'soft_closed', damaged.org)
+    const late = { effectiveOn: '2026-05-04', metadata: { late_reason: 'forgotten' } }
+    await books.post([draftOf('late', late)], damaged.org)
+    await books.closeMonth('2026-05', 'closed', damaged.org)
+    expect(await found()).to.deep.equal([])
+    const forged = `replace(trial_balance, '175', '176')`
+    expect(
+      await found(
+        `update period_changes set trial_balance = ${forged},
+                trial_balance_sha256 = sha256(convert_to(${forged}, 'UTF8'))
+          where org_id = $org and version = 1`,
+      ),
+    ).to.deep.equal([
+      'closed month: 2026-05, change 1: not the trial balance of the entries up to 6',
+    ])
   })
 
   it('finds an account turned to its other side', async () => {

@@ -2,9 +2,9 @@
 import { expect } from 'chai'
 import { sha256 } from '../../src/base/crypto.ts'
 import { encodeDraft } from '../../src/ledger/core/entry.ts'
-import { draftOf as asPosted, listEntries } from '../../src/ledger/entries.ts'
-import { FINDINGS_MAX } from '../../src/ledger/finding.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
+import { draftOf as asPosted, listEntries } from '../../src/ledger/reading/entries.ts'
+import { FINDINGS_MAX } from '../../src/ledger/checks/finding.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { BANK, draftOf, FUND, TRANSIT, type Books } from './books.ts'
 import { openDamagedBooks, type DamagedBooks } from './damaged.ts'
 

@@ -1,16 +1,16 @@
 /** The end of a financial year: income and expenses go to the funds, once, and late ones later. */
 import { expect } from 'chai'
 import { Problem } from '../../src/base/problem.ts'
-import { changeAccount } from '../../src/ledger/account-changes.ts'
-import { trialBalance } from '../../src/ledger/balances.ts'
-import { reverse } from '../../src/ledger/correct.ts'
+import { changeAccount } from '../../src/ledger/accounts/account-changes.ts'
+import { trialBalance } from '../../src/ledger/reading/balances.ts'
+import { reverse } from '../../src/ledger/posting/correct.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { listEntries } from '../../src/ledger/entries.ts'
-import { openAccount } from '../../src/ledger/open-accounts.ts'
-import { closePeriod, reopenPeriod } from '../../src/ledger/period-changes.ts'
-import { post } from '../../src/ledger/post.ts'
-import { verifyLedger } from '../../src/ledger/verify.ts'
-import { closeYear, type ClosedYear } from '../../src/ledger/year-end.ts'
+import { listEntries } from '../../src/ledger/reading/entries.ts'
+import { openAccount } from '../../src/ledger/accounts/open-accounts.ts'
+import { closePeriod, reopenPeriod } from '../../src/ledger/closing/period-changes.ts'
+import { post } from '../../src/ledger/posting/post.ts'
+import { verifyLedger } from '../../src/ledger/checks/verify.ts'
+import { closeYear, type ClosedYear } from '../../src/ledger/closing/year-end.ts'
 import {
   BANK,
   credit,

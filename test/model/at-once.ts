@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
-import { openBatcher } from '../../src/ledger/batcher.ts'
+import { openBatcher } from '../../src/ledger/posting/batcher.ts'
 import { live, takeNotes, type Call, type Notes } from './callers.ts'
 import type { Side } from './engine.ts'
 import { anyWish, PRELUDE } from './wishes.ts'

@@ -1,7 +1,7 @@
 /** Finds the order that explains all that many callers heard, or says what it does not explain. */
 import { expect } from 'chai'
-import { encodeTrialBalance } from '../../src/ledger/period-changes.ts'
-import { lastDayOf } from '../../src/ledger/periods.ts'
+import { encodeTrialBalance } from '../../src/ledger/closing/period-changes.ts'
+import { lastDayOf } from '../../src/ledger/periods/periods.ts'
 import type { Call } from './callers.ts'
 import { contentOf, describeCommand, hasWritten, type Command, type Outcome } from './commands.ts'
 import { placesOf, type Event } from './history.ts'

@@ -4,15 +4,15 @@ import { z } from 'zod'
 import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { changeAccount } from '../../ledger/account-changes.ts'
-import { listGroups, type GroupTotal } from '../../ledger/account-groups.ts'
+import { changeAccount } from '../../ledger/accounts/account-changes.ts'
+import { listGroups, type GroupTotal } from '../../ledger/reading/account-groups.ts'
 import {
   findAccount,
   listAccounts,
   listChanges,
   type AccountHistoryLine,
   type AccountView,
-} from '../../ledger/accounts.ts'
+} from '../../ledger/accounts/accounts.ts'
 import {
   groupName,
   isAccountCode,
@@ -20,8 +20,8 @@ import {
   parentOf,
   typeOfGroup,
 } from '../../ledger/core/chart.ts'
-import { inJournal } from '../../ledger/in-journal.ts'
-import { openAccount } from '../../ledger/open-accounts.ts'
+import { inJournal } from '../../ledger/posting/in-journal.ts'
+import { openAccount } from '../../ledger/accounts/open-accounts.ts'
 import { allow, principalOf } from '../auth.ts'
 import { bodyOf, idOf, limit, numberedId, queryOf } from '../input.ts'
 import { line, metadata } from '../line.ts'

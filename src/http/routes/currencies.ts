@@ -3,8 +3,12 @@ import { Router } from 'express'
 import { z } from 'zod'
 import { exponentOf, isoCurrencies } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
-import { listOwnCurrencies, registerCurrency, type OwnCurrency } from '../../ledger/currencies.ts'
-import { inJournal } from '../../ledger/in-journal.ts'
+import {
+  listOwnCurrencies,
+  registerCurrency,
+  type OwnCurrency,
+} from '../../ledger/accounts/currencies.ts'
+import { inJournal } from '../../ledger/posting/in-journal.ts'
 import { allow, principalOf } from '../auth.ts'
 import { bodyOf, limit, queryOf } from '../input.ts'
 import { line } from '../line.ts'

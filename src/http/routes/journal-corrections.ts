@@ -3,8 +3,8 @@ import { Router } from 'express'
 import { z } from 'zod'
 import { indianDate } from '../../base/clock.ts'
 import type { Parts } from '../../base/parts.ts'
-import { adjust, reverse } from '../../ledger/correct.ts'
-import { inJournal } from '../../ledger/in-journal.ts'
+import { adjust, reverse } from '../../ledger/posting/correct.ts'
+import { inJournal } from '../../ledger/posting/in-journal.ts'
 import { allow, principalOf } from '../auth.ts'
 import {
   description,

@@ -5,13 +5,13 @@ import { indianDate } from '../../base/clock.ts'
 import { sha256 } from '../../base/crypto.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { inJournal } from '../../ledger/in-journal.ts'
+import { inJournal } from '../../ledger/posting/in-journal.ts'
 import {
   closePeriod,
   reopenPeriod,
   trialBalanceOf,
   type ChangedPeriod,
-} from '../../ledger/period-changes.ts'
+} from '../../ledger/closing/period-changes.ts'
 import {
   findPeriod,
   lastDayOf,
@@ -22,8 +22,8 @@ import {
   type Month,
   type Period,
   type PeriodChange,
-} from '../../ledger/periods.ts'
-import { closeYear } from '../../ledger/year-end.ts'
+} from '../../ledger/periods/periods.ts'
+import { closeYear } from '../../ledger/closing/year-end.ts'
 import { allow, principalOf } from '../auth.ts'
 import { bodyOf, limit, queryOf } from '../input.ts'
 import { line } from '../line.ts'
@@ -121,7 +121,7 @@ function readingRoutes(parts: Parts, routes: Router): void {
     const found = await parts.db.read(principalOf(request).orgId, async (trx) => ({
       period: await findPeriod(trx, month),
       changes: await listPeriodChanges(trx, month, page),
-      now: sha256(await trialBalanceOf(trx, month)),
+      now: sha256(await trialBalanceOf(trx, month, null)),
     }))
     const { change } = found.period
     response.json({

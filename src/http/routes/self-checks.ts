@@ -7,7 +7,7 @@ import {
   noteSelfChecks,
   type FindingRow,
   type SelfCheckView,
-} from '../../ledger/self-check-state.ts'
+} from '../../ledger/checks/self-check-state.ts'
 import { allow, principalOf } from '../auth.ts'
 import { limit, queryOf } from '../input.ts'
 
