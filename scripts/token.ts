@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { DEMO_ORG_ID } from '../db/seeds/demo.ts'
 import { messageOf } from '../src/base/problem.ts'
 import { signToken } from '../src/http/auth.ts'
-import { ROLES } from '../src/http/request.ts'
+import { ROLES } from '../src/http/permissions.ts'
 import { developmentSecrets } from './stack.ts'
 
 const LIFETIME_HOURS_DEFAULT = '12'

@@ -3,35 +3,32 @@ import express, { type Express } from 'express'
 import helmet from 'helmet'
 import type { Parts } from './base/parts.ts'
 import { authenticate } from './http/auth.ts'
-import { jsonBody } from './http/json-body.ts'
+import { mount } from './http/mount.ts'
 import { sayWhetherMoved } from './http/moved.ts'
+import type { Operation } from './http/operation.ts'
 import { noSuchRoute, renderProblems } from './http/problem-json.ts'
 import { observeRequests } from './http/request.ts'
-import { accountRoutes } from './http/routes/accounts.ts'
-import { currencyRoutes } from './http/routes/currencies.ts'
-import { donationRoutes } from './http/routes/donations.ts'
-import { exchangeRoutes } from './http/routes/exchanges.ts'
-import { exportRoutes } from './http/routes/exports.ts'
+import { accountOperations } from './http/routes/accounts.ts'
+import { contractRoutes } from './http/routes/contract.ts'
+import { currencyOperations } from './http/routes/currencies.ts'
+import { donationOperations } from './http/routes/donations.ts'
+import { exchangeOperations } from './http/routes/exchanges.ts'
+import { exportOperations } from './http/routes/exports.ts'
 import { healthRoutes } from './http/routes/health.ts'
-import { inboxRoutes } from './http/routes/inbox.ts'
-import { journalCorrectionRoutes } from './http/routes/journal-corrections.ts'
-import { journalEntryRoutes } from './http/routes/journal-entries.ts'
-import { journalPostingRoutes } from './http/routes/journal-posting.ts'
-import { paymentRoutes } from './http/routes/payments.ts'
-import { periodRoutes } from './http/routes/periods.ts'
-import { proofRoutes } from './http/routes/proofs.ts'
-import { receiptRoutes } from './http/routes/receipts.ts'
-import { freshSelfCheckGauges, selfCheckRoutes } from './http/routes/self-checks.ts'
-import { statementRoutes } from './http/routes/statements.ts'
-import { trialBalanceRoutes } from './http/routes/trial-balance.ts'
+import { inboxOperations } from './http/routes/inbox.ts'
+import { journalCorrectionOperations } from './http/routes/journal-corrections.ts'
+import { journalEntryOperations } from './http/routes/journal-entries.ts'
+import { journalPostingOperations } from './http/routes/journal-posting.ts'
+import { paymentOperations } from './http/routes/payments.ts'
+import { periodOperations } from './http/routes/periods.ts'
+import { proofOperations } from './http/routes/proofs.ts'
+import { receiptOperations } from './http/routes/receipts.ts'
+import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
+import { statementOperations } from './http/routes/statements.ts'
+import { trialBalanceOperations } from './http/routes/trial-balance.ts'
 import { webhookRoutes } from './http/routes/webhooks.ts'
+import { sayVersion } from './http/version.ts'
 import type { Batcher } from './ledger/posting/batcher.ts'
-
-const JSON_BYTES_MAX = 64 * 1024
-/** A thousand lines fit. */
-const ENTRY_BYTES_MAX = 320 * 1024
-/** A thousand entries fit. */
-const BATCH_BYTES_MAX = 5 * 1024 * 1024
 
 export interface AppState {
   /** True from the moment the process was asked to end. */
@@ -52,32 +49,33 @@ export function makeApp(parts: Parts, state: AppState): Express {
   app.get('/metrics', freshSelfCheckGauges(parts))
   app.use(healthRoutes(parts, state.isDraining))
   app.use(helmet())
-  app.use('/v1', authenticate(parts.config.jwtSecret))
-  // Whose body has been read already is not read again.
-  app.use('/v1/journal-entries/batch', jsonBody(BATCH_BYTES_MAX))
-  app.use('/v1/journal-entries', jsonBody(ENTRY_BYTES_MAX))
-  app.use(
-    '/v1',
-    jsonBody(JSON_BYTES_MAX),
-    donationRoutes(parts, state.publicUrl),
-    paymentRoutes(parts),
-    journalEntryRoutes(parts),
-    journalPostingRoutes(parts, state.batcher),
-    journalCorrectionRoutes(parts),
-    accountRoutes(parts),
-    currencyRoutes(parts),
-    exchangeRoutes(parts),
-    statementRoutes(parts),
-    trialBalanceRoutes(parts),
-    periodRoutes(parts),
-    selfCheckRoutes(parts),
-    receiptRoutes(parts),
-    inboxRoutes(parts),
-    exportRoutes(parts),
-    proofRoutes(parts),
-  )
+  const offered = operations(parts, state)
+  app.use(contractRoutes(offered))
+  app.use('/v1', sayVersion, authenticate(parts.config.jwtSecret), mount(offered, parts))
   app.use(noSuchRoute)
   app.use('/v1', sayWhetherMoved)
   app.use(renderProblems(parts.log))
   return app
+}
+
+/** Everything below /v1, in the order of the contract. */
+export function operations(parts: Parts, state: AppState): Operation[] {
+  return [
+    ...journalEntryOperations(),
+    ...journalPostingOperations(parts, state.batcher),
+    ...journalCorrectionOperations(parts),
+    ...exchangeOperations(parts),
+    ...accountOperations(),
+    ...statementOperations(),
+    ...trialBalanceOperations(),
+    ...currencyOperations(),
+    ...periodOperations(parts),
+    ...selfCheckOperations(),
+    ...proofOperations(parts),
+    ...exportOperations(parts),
+    ...donationOperations(parts, state.publicUrl),
+    ...paymentOperations(),
+    ...receiptOperations(parts),
+    ...inboxOperations(),
+  ]
 }

@@ -34,6 +34,8 @@ export interface OpenedDonation {
 export interface CheckoutOptions {
   keyring: Keyring
   timeoutMs: number
+  /** Called in the transaction that notes the order; where it throws, the order is not noted. */
+  onOpened?(trx: Trx, opened: OpenedDonation): Promise<void>
 }
 
 /**
@@ -69,6 +71,7 @@ export async function openDonation(
   }
   const signal = AbortSignal.timeout(options.timeoutMs)
   const made = await gateways[donation.gateway].createOrder(account, order, { signal })
+  const opened = { donationId, order: made }
   await db.transact(
     orgId,
     async (trx) => {
@@ -76,10 +79,11 @@ export async function openDonation(
         'update donations set order_ref = $3 where org_id = $1 and donation_id = $2',
         [orgId, donationId, made.orderRef],
       )
+      await options.onOpened?.(trx, opened)
     },
     { isolation: 'read committed' },
   )
-  return { donationId, order: made }
+  return opened
 }
 
 /** PayU takes at most 25 characters: the random ones of the id and as much of its time as fits. */

@@ -3,7 +3,8 @@ import type { NextFunction, Request, Response } from 'express'
 import jwt from 'jsonwebtoken'
 import { z } from 'zod'
 import { Problem } from '../base/problem.ts'
-import { ROLES, type Principal, type Role } from './request.ts'
+import { ROLES } from './permissions.ts'
+import type { Principal } from './request.ts'
 
 const ISSUER = 'bahi'
 const AUDIENCE = 'bahi-api'
@@ -31,19 +32,6 @@ export function principalOf(request: Request): Principal {
 export function authenticate(secret: string) {
   return (request: Request, _response: Response, next: NextFunction): void => {
     principals.set(request, readToken(request.headers.authorization, secret))
-    next()
-  }
-}
-
-/** Lets through these roles only. Problem `forbidden` otherwise. */
-export function allow(...roles: readonly Role[]) {
-  return (request: Request, _response: Response, next: NextFunction): void => {
-    const { role } = principalOf(request)
-    if (!roles.includes(role)) {
-      throw new Problem('forbidden', {
-        detail: `The role ${role} may not do that; it takes ${roles.join(' or ')}.`,
-      })
-    }
     next()
   }
 }

@@ -1,5 +1,4 @@
 /** The shape of journal entries that callers ask for, and the drafts that they make. */
-import type { Request } from 'express'
 import { z } from 'zod'
 import { Problem } from '../base/problem.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
@@ -7,11 +6,11 @@ import { REASON } from '../ledger/core/corrections.ts'
 import { LATE_REASON, type Draft, type DraftLine } from '../ledger/core/entry.ts'
 import { manualEntry } from '../ledger/core/rules.ts'
 import { HAPPENED_ON } from '../ledger/posting/late.ts'
+import { idempotencyKey } from './idempotency-key.ts'
 import { isoDate } from './input.ts'
 import { isKept, line, NOT_KEPT } from './line.ts'
 import type { Principal } from './request.ts'
 
-const KEY_MAX = 180
 const METADATA_MAX = 50
 
 /** Names under which our own entries keep what decides something; nobody else writes them. */
@@ -30,13 +29,6 @@ const RESERVED_METADATA: readonly string[] = [
 
 export const reason = line(500)
 export const description = line(500)
-
-const key = z
-  .string()
-  .regex(
-    new RegExp(`^[\\x21-\\x7e]{1,${KEY_MAX}}$`),
-    `must have 1 to ${KEY_MAX} visible ASCII characters`,
-  )
 
 const WHOLE = 'must be a whole number of minor units, from 1 to 2^53 - 1'
 
@@ -85,7 +77,7 @@ export const BATCH_LINES_MAX = 10_000
 export const batchBody = z.strictObject({
   mode: z.enum(['atomic', 'each']),
   entries: z
-    .array(z.strictObject({ idempotency_key: key, ...fields }))
+    .array(z.strictObject({ idempotency_key: idempotencyKey, ...fields }))
     .min(1, 'must not be empty')
     .max(BATCH_MAX, `must have at most ${BATCH_MAX} entries`)
     .refine(
@@ -93,26 +85,6 @@ export const batchBody = z.strictObject({
       `must have at most ${BATCH_LINES_MAX} lines in all`,
     ),
 })
-
-/**
- * The header Idempotency-Key, bare or in quotes as a structured field. Throws
- * `idempotency_key_missing` or, where it is none, `invalid_request`.
- */
-export function idempotencyKeyOf(request: Request): string {
-  const header = request.get('idempotency-key')
-  if (header === undefined || header === '') {
-    throw new Problem('idempotency_key_missing', {
-      detail: 'Send the header Idempotency-Key: the same key posts once, however often it is sent.',
-      moved: 'no',
-    })
-  }
-  const read = key.safeParse(/^"(.*)"$/.exec(header)?.[1] ?? header)
-  if (!read.success) {
-    const detail = `The header Idempotency-Key ${read.error.issues[0]?.message ?? 'is not valid'}.`
-    throw new Problem('invalid_request', { detail, moved: 'no' })
-  }
-  return read.data
-}
 
 /** A caller's key beside those of our own facts. */
 export function entryKey(callersKey: string): string {

@@ -18,10 +18,23 @@ export function bodyOf<T>(request: Request, schema: z.ZodType<T>): T {
   return checked(body ?? {}, schema, '')
 }
 
-/** Query parameters of exactly that shape; each may be given once. */
-export function queryOf<T>(request: Request, schema: z.ZodType<T>): T {
-  return checked(request.query, schema, '/query')
+/** Query parameters of exactly that shape, none where there is none; each may be given once. */
+export function queryOf(request: Request, schema: z.ZodType | undefined): unknown {
+  const read = checked(request.query, schema ?? NOTHING, '/query')
+  return schema === undefined ? undefined : read
 }
+
+/** A path's parameters; one of another form names nothing: problem `not_found`. */
+export function paramsOf(request: Request, schema: z.ZodType | undefined): unknown {
+  const read = schema?.safeParse(request.params)
+  if (read?.success === false) {
+    const detail = `There is nothing here: ${read.error.issues[0]?.message ?? 'the path is wrong'}.`
+    throw new Problem('not_found', { detail })
+  }
+  return read?.data
+}
+
+const NOTHING = z.strictObject({})
 
 function checked<T>(value: unknown, schema: z.ZodType<T>, base: string): T {
   const result = schema.safeParse(value)
@@ -43,8 +56,19 @@ export const limit = z
   .transform(Number)
   .refine((value) => value >= 1 && value <= LIMIT_MAX, { error: `must be from 1 to ${LIMIT_MAX}` })
   .default(LIMIT_DEFAULT)
+  .meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: LIMIT_MAX,
+    default: LIMIT_DEFAULT,
+    pattern: undefined,
+    description: 'Rows of a page.',
+  })
 
-export const isoDate = z.string().refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD' })
+export const isoDate = z
+  .string()
+  .refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD' })
+  .meta({ format: 'date' })
 
 /** Digits at most: an entry's number is a bigint, an account's an integer. */
 const DIGITS_MAX = { je: 18, acc: 9 } as const

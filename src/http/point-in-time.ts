@@ -18,8 +18,3 @@ export const knownAt = instant.optional()
 export function pointOf(asked: { as_of?: string | undefined; known_at?: Date | undefined }) {
   return { asOf: asked.as_of ?? null, knownAt: asked.known_at ?? null } satisfies PointInTime
 }
-
-/** The point that an answer is for, as the answer says it. */
-export function pointView({ asOf: day, knownAt: known }: PointInTime) {
-  return { as_of: day, known_at: known }
-}

@@ -2,7 +2,8 @@
 import type { NextFunction, Request, Response } from 'express'
 import { isConnectionError, sqlStateOf } from '../base/database-error.ts'
 import type { Log } from '../base/log.ts'
-import { Problem } from '../base/problem.ts'
+import { z } from 'zod'
+import { Problem, PROBLEMS, type ProblemCode } from '../base/problem.ts'
 import { requestIdOf } from './request.ts'
 
 const TYPE_BASE = 'urn:bahi:problem:'
@@ -51,8 +52,26 @@ export function renderProblems(log: Log) {
   }
 }
 
+const CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]
+
+const problemFields = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.enum(CODES),
+  detail: z.string().optional(),
+  errors: z.array(z.strictObject({ pointer: z.string(), detail: z.string() })).optional(),
+  moved: z.enum(['yes', 'no', 'unknown']).optional(),
+  request_id: z.string(),
+})
+
+/** What the contract says of every refusal; some say more. */
+export const problemSchema = z
+  .looseObject(problemFields.shape)
+  .meta({ description: 'RFC 9457. Tell problems apart by `code`.' })
+
 /** A problem as callers see it, alone or as a member of a larger answer. */
-export function problemView(problem: Problem): object {
+export function problemView(problem: Problem): Omit<z.input<typeof problemFields>, 'request_id'> {
   const { detail, errors, moved } = problem.extras
   return {
     type: TYPE_BASE + problem.code,

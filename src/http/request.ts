@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from 'express'
 import { newId } from '../base/ids.ts'
 import type { Log } from '../base/log.ts'
 import { httpSeconds } from '../base/metrics.ts'
+import type { Role } from './permissions.ts'
 
 export interface Principal {
   /** User, API key or job. */
@@ -10,10 +11,6 @@ export interface Principal {
   orgId: number
   role: Role
 }
-
-export type Role = 'finance' | 'auditor' | 'admin' | 'service'
-
-export const ROLES = ['finance', 'auditor', 'admin', 'service'] as const satisfies readonly Role[]
 
 const requestIds = new WeakMap<Request, string>()
 

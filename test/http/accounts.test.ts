@@ -1,6 +1,6 @@
 /** The API of accounts, groups, currencies and exchanges, as finance and auditors call it. */
 import { expect } from 'chai'
-import type { Role } from '../../src/http/request.ts'
+import type { Role } from '../../src/http/permissions.ts'
 import { post } from '../../src/ledger/posting/post.ts'
 import { changeAccount } from '../../src/ledger/accounts/account-changes.ts'
 import { credit, debit, draftOf } from '../ledger/books.ts'
@@ -283,7 +283,7 @@ describe('currencies and exchanges in the API', () => {
     expect(entry.json).to.deep.include({ kind: 'exchange', idempotency_key: 'api:fx-1' })
     expect(entry.json['metadata']).to.deep.include({ rate: '83.12345' })
     const other = await exchange('fx-1', { ...body, amount: 9000 })
-    expect(said(other)).to.equal('409 idempotency_conflict')
+    expect(said(other)).to.equal('422 idempotency_conflict')
     expect(other.json).to.include({ moved: 'no' })
   })
 
@@ -305,15 +305,15 @@ describe('currencies and exchanges in the API', () => {
     const refused: [expected: string, key: string | null, more: object][] = [
       ['400 idempotency_key_missing', null, {}],
       ['400 invalid_request', 'a b', {}],
-      ['403 forbidden', 'fx-9', { late_reason: 'found late' }],
-      ['400 invalid_request', 'fx-9', { rate: 83.1 }],
-      ['400 invalid_request', 'fx-9', { rate: '0.00' }],
-      ['400 invalid_request', 'fx-9', { amount: 0 }],
-      ['400 invalid_request', 'fx-9', { effective_on: '2026-02-30' }],
-      ['400 invalid_request', 'fx-9', { from_account: 'bank' }],
-      ['422 unknown_account', 'fx-9', { from_account: 'acc_999' }],
-      ['422 unknown_currency', 'fx-9', { to_account: { ...rupees, currency: 'KARMA' } }],
-      ['422 invalid_entry', 'fx-9', { to_account: dollars }],
+      ['403 forbidden', 'fx-91', { late_reason: 'found late' }],
+      ['400 invalid_request', 'fx-92', { rate: 83.1 }],
+      ['400 invalid_request', 'fx-93', { rate: '0.00' }],
+      ['400 invalid_request', 'fx-94', { amount: 0 }],
+      ['400 invalid_request', 'fx-95', { effective_on: '2026-02-30' }],
+      ['400 invalid_request', 'fx-96', { from_account: 'bank' }],
+      ['422 unknown_account', 'fx-97', { from_account: 'acc_999' }],
+      ['422 unknown_currency', 'fx-98', { to_account: { ...rupees, currency: 'KARMA' } }],
+      ['422 invalid_entry', 'fx-99', { to_account: dollars }],
     ]
     for (const [expected, key, more] of refused) {
       const answer = await exchange(key, { ...body, ...more })

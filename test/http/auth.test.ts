@@ -1,74 +1,9 @@
-/** Who gets in: tokens that are no tokens, and every route by every role. */
+/** Who gets in: tokens that are no tokens. */
 import { expect } from 'chai'
 import jwt from 'jsonwebtoken'
 import { createHmac, generateKeyPairSync } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import { signToken } from '../../src/http/auth.ts'
-import { ROLES, type Role } from '../../src/http/request.ts'
-import { donationRequest } from '../support/bodies.ts'
 import { startTestService, type TestService } from '../support/service.ts'
-
-const READERS: readonly Role[] = ['finance', 'auditor', 'admin']
-const WRITERS: readonly Role[] = ['finance', 'admin']
-const POSTERS: readonly Role[] = ['finance', 'admin', 'service']
-
-/** Every route below /v1 and who may use it. */
-const ROUTES: Readonly<Record<string, readonly Role[]>> = {
-  'POST /donations': POSTERS,
-  'GET /payments': READERS,
-  'GET /payments/:id': READERS,
-  'GET /journal-entries': READERS,
-  'GET /journal-entries/:id': READERS,
-  'GET /journal-entries/:id/proof': READERS,
-  'POST /journal-entries': POSTERS,
-  'POST /journal-entries/batch': POSTERS,
-  'POST /journal-entries/:id/reverse': POSTERS,
-  'POST /journal-entries/:id/adjust': POSTERS,
-  'POST /exchanges': POSTERS,
-  'GET /accounts': READERS,
-  'POST /accounts': WRITERS,
-  'GET /accounts/:id': READERS,
-  'PATCH /accounts/:id': WRITERS,
-  'GET /accounts/:id/balance': READERS,
-  'GET /accounts/:id/changes': READERS,
-  'GET /accounts/:id/statement': READERS,
-  'GET /account-groups': READERS,
-  'GET /currencies': READERS,
-  'GET /currencies/iso-4217': READERS,
-  'POST /currencies': WRITERS,
-  'GET /trial-balance': READERS,
-  'GET /periods': READERS,
-  'GET /periods/:month': READERS,
-  'GET /periods/:month/history/:version': READERS,
-  'POST /periods/:month/close': WRITERS,
-  'POST /periods/:month/reopen': ['admin'],
-  'POST /financial-years/:year/close': ['admin'],
-  'GET /day-seals': READERS,
-  'GET /day-seals.json': READERS,
-  'GET /self-checks': READERS,
-  'GET /receipts': READERS,
-  'GET /receipts/:id': READERS,
-  'GET /receipts/:id/pdf': READERS,
-  'GET /receipts/:id/proof': READERS,
-  'GET /inbox-events': READERS,
-  'GET /rejected-calls': READERS,
-  'GET /audit-trail.csv': READERS,
-}
-
-/** Routes outside /v1: for gateways, which sign, and for monitoring. */
-const OUTSIDE = ['GET /livez', 'GET /readyz', 'GET /metrics', 'POST /:gateway/:endpoint']
-
-/** The routes that stand in the sources. */
-function declaredRoutes(): string[] {
-  const folder = new URL('../../src/http/routes/', import.meta.url)
-  return readdirSync(folder).flatMap((name) =>
-    [
-      ...readFileSync(new URL(name, folder), 'utf8').matchAll(
-        /\broutes\s*\.(get|post|put|patch|delete|all|use)\(\s*'([^']+)'/g,
-      ),
-    ].map(([, method = '', path = '']) => `${method.toUpperCase()} ${path}`),
-  )
-}
 
 describe('bearer tokens', () => {
   let service: TestService
@@ -212,49 +147,5 @@ describe('bearer tokens', () => {
       })
       expect(answer.status, `${method} ${path}`).to.equal(401)
     }
-  })
-})
-
-describe('roles', () => {
-  let service: TestService
-
-  before(async () => {
-    service = await startTestService()
-  })
-
-  after(async () => {
-    await service.stop()
-  })
-
-  it('are decided here for every route that there is', () => {
-    const declared = declaredRoutes()
-    expect(declared).to.have.length(Object.keys(ROUTES).length + OUTSIDE.length)
-    expect(declared).to.have.members([...Object.keys(ROUTES), ...OUTSIDE])
-  })
-
-  for (const [route, allowed] of Object.entries(ROUTES)) {
-    for (const role of ROLES) {
-      const may = allowed.includes(role)
-      it(`${may ? 'let' : 'do not let'} ${role} use ${route}`, async () => {
-        const [method = '', path = ''] = route.split(' ')
-        const answer = await service.call(method, `/v1${path.replaceAll(/:\w+/g, 'none')}`, {
-          role,
-          ...(method === 'GET' ? {} : { body: donationRequest({ gateway: 'payu' }) }),
-        })
-        if (may) {
-          // Who is let in hears what is wrong with a body that is of another route.
-          expect(answer.status).to.be.oneOf([200, 201, 400, 404])
-        } else {
-          expect(answer.status).to.equal(403)
-          expect(answer.json).to.include({ code: 'forbidden' })
-          expect(answer.json['detail']).to.contain(role)
-        }
-      })
-    }
-  }
-
-  it('that may not write have written nothing', async () => {
-    const [row] = await service.rows<{ n: number }>('select count(*)::integer as n from donations')
-    expect(row?.n).to.equal(ROUTES['POST /donations']?.length)
   })
 })

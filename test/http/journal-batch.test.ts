@@ -1,7 +1,7 @@
 /** POST /v1/journal-entries/batch: all or none, or each for itself, and what became of each. */
 import { expect } from 'chai'
 import { request as httpRequest } from 'node:http'
-import type { Role } from '../../src/http/request.ts'
+import type { Role } from '../../src/http/permissions.ts'
 import { signToken } from '../../src/http/auth.ts'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {

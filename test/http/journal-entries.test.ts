@@ -1,6 +1,6 @@
 /** POST /v1/journal-entries, reverse and adjust: what is posted, what is refused, and who may. */
 import { expect } from 'chai'
-import type { Role } from '../../src/http/request.ts'
+import type { Role } from '../../src/http/permissions.ts'
 import { signToken } from '../../src/http/auth.ts'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import {
@@ -36,10 +36,13 @@ describe('posting an entry over HTTP', () => {
     await service.stop()
   })
 
+  let refusals = 0
+
   /** Refused, whatever it is, and nothing was written. */
   async function refused(body: unknown, role: Role = 'finance'): Promise<Answer> {
     const before = await countEntries(service)
-    const answer = await postEntry(service, `refused-${before}`, body, role)
+    refusals += 1
+    const answer = await postEntry(service, `refused-${refusals}`, body, role)
     expect(answer.status, answer.text).to.be.within(400, 499)
     expect(answer.json['moved']).to.equal('no')
     expect(await countEntries(service)).to.equal(before)
@@ -295,8 +298,12 @@ describe('posting an entry over HTTP', () => {
       return `${ENTRIES}/${textIn(json, 'id')}`
     }
 
+    let reversals = 0
+
     async function reverse(path: string, body: unknown = { reason: 'entered twice' }) {
-      return await service.call('POST', `${path}/reverse`, { body })
+      reversals += 1
+      const headers = { 'idempotency-key': `reversal-${reversals}` }
+      return await service.call('POST', `${path}/reverse`, { body, headers })
     }
 
     async function adjust(path: string, key: string, more: JsonObject = {}): Promise<Answer> {

@@ -1,7 +1,7 @@
 /** Entries as a caller of the API writes them, and what each refusal of one must look like. */
 import { expect } from 'chai'
 import { PROBLEMS, type ProblemCode } from '../../src/base/problem.ts'
-import type { Role } from '../../src/http/request.ts'
+import type { Role } from '../../src/http/permissions.ts'
 import type { Answer, JsonObject, TestService } from '../support/service.ts'
 
 export const ENTRIES = '/v1/journal-entries'

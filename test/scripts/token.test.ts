@@ -4,7 +4,7 @@ import jwt from 'jsonwebtoken'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ROLES } from '../../src/http/request.ts'
+import { ROLES } from '../../src/http/permissions.ts'
 import { run } from './run.ts'
 
 const SECRET = 'a test secret of at least 32 characters'
@@ -71,7 +71,9 @@ describe('the token script', () => {
       wrong.map(async (args) => {
         const { code, stdout, stderr } = await run('scripts/token.ts', args, env)
         expect([code, stdout], args.join(' ')).to.deep.equal([2, ''])
-        expect(stderr).to.contain('npm run -s token -- [--role finance|auditor|admin|service]')
+        expect(stderr).to.contain(
+          'npm run -s token -- [--role viewer|finance|approver|auditor|admin|service]',
+        )
       }),
     )
   })

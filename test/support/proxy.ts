@@ -11,8 +11,8 @@ export interface Proxy {
   silence(): void
   /** The next connection that sends this text gets no answer to it: it is broken instead. */
   swallowAnswerTo(text: string): void
-  /** The next connection that sends this text is broken before anybody reads it. */
-  breakBefore(text: string): void
+  /** The next connection that sends this text is broken before anybody reads it, `after` others. */
+  breakBefore(text: string, after?: number): void
   close(): Promise<void>
 }
 
@@ -23,13 +23,15 @@ interface Wishes {
   fatal: string | null
   /** The text that is not passed on, once. */
   unread: string | null
+  /** How often that text is passed on before. */
+  passes: number
   /** Connections that were opened in an earlier generation say nothing more. */
   generation: number
 }
 
 export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
   const sockets = new Set<Socket>()
-  const wishes: Wishes = { isCut: false, fatal: null, unread: null, generation: 0 }
+  const wishes: Wishes = { isCut: false, fatal: null, unread: null, passes: 0, generation: 0 }
   const server: Server = createServer((client) => {
     if (wishes.isCut) {
       client.destroy()
@@ -63,8 +65,9 @@ export async function startProxy(target: { host: string; port: number }): Promis
     swallowAnswerTo(text) {
       wishes.fatal = text
     },
-    breakBefore(text) {
+    breakBefore(text, after = 0) {
       wishes.unread = text
+      wishes.passes = after
     },
     async close() {
       breakAll()
@@ -94,9 +97,12 @@ function join(
       return
     }
     if (wishes.unread !== null && chunk.includes(wishes.unread)) {
-      wishes.unread = null
-      end()
-      return
+      wishes.passes -= 1
+      if (wishes.passes < 0) {
+        wishes.unread = null
+        end()
+        return
+      }
     }
     if (wishes.fatal !== null && chunk.includes(wishes.fatal)) {
       wishes.fatal = null

@@ -14,9 +14,10 @@ import { openMailer } from '../../src/base/mail.ts'
 import { openParts, type Parts } from '../../src/base/parts.ts'
 import type { GatewayName } from '../../src/gateways/fact.ts'
 import { signToken } from '../../src/http/auth.ts'
-import type { Role } from '../../src/http/request.ts'
+import type { Role } from '../../src/http/permissions.ts'
 import { startServer } from '../../src/server.ts'
 import { asOwner } from '../../scripts/stack.ts'
+import { contractOf, type ContractCheck } from './contract.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { testOrganisation } from './organisation.ts'
 import type { SignedWebhook } from './sign.ts'
@@ -96,6 +97,7 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
   )
   const parts = openParts(config, 'bahi test')
   const server = await startServer(parts, 0)
+  const check = await contractOf(server.url)
   const mailer = openMailer(config.ses)
   const jobParts: JobParts = { ...parts, mailer, shouldStop: () => false }
   return {
@@ -108,7 +110,7 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
     database,
     endpoints,
     call: async (method, path, more = {}) =>
-      await callApi(server.url, config.jwtSecret, { method, path, ...more }),
+      await callApi(server.url, config.jwtSecret, { method, path, ...more }, check),
     deliver: async (gateway, webhook) =>
       await readAnswer(
         await fetch(`${server.url}/webhooks/${gateway}/${endpoints.get(gateway) ?? ''}`, {
@@ -147,6 +149,7 @@ async function callApi(
     body?: unknown
     headers?: Record<string, string>
   },
+  check: ContractCheck,
 ): Promise<Answer> {
   const headers: Record<string, string> = { ...call.headers }
   if (call.role !== null) {
@@ -158,13 +161,15 @@ async function callApi(
     headers['content-type'] ??= 'application/json'
   }
   const body = typeof call.body === 'string' ? call.body : JSON.stringify(call.body)
-  return await readAnswer(
+  const answer = await readAnswer(
     await fetch(url + call.path, {
       method: call.method,
       headers,
       ...(call.body === undefined ? {} : { body }),
     }),
   )
+  check({ ...answer, method: call.method, path: call.path })
+  return answer
 }
 
 async function readAnswer(response: Response): Promise<Answer> {

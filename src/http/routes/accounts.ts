@@ -1,31 +1,29 @@
 /** /v1/accounts: list, open, look up, change, close and reopen; GET /v1/account-groups. */
-import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
-import { minorOrText } from '../../base/money.ts'
-import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { changeAccount } from '../../ledger/accounts/account-changes.ts'
-import { listGroups, type GroupTotal } from '../../ledger/reading/account-groups.ts'
+import { listGroups } from '../../ledger/reading/account-groups.ts'
 import {
   findAccount,
   listAccounts,
   listChanges,
-  type AccountHistoryLine,
   type AccountView,
 } from '../../ledger/accounts/accounts.ts'
-import {
-  groupName,
-  isAccountCode,
-  normalOf,
-  parentOf,
-  typeOfGroup,
-} from '../../ledger/core/chart.ts'
-import { inJournal } from '../../ledger/posting/in-journal.ts'
+import { ACCOUNT_TYPES, isAccountCode, typeOfGroup } from '../../ledger/core/chart.ts'
 import { openAccount } from '../../ledger/accounts/open-accounts.ts'
-import { allow, principalOf } from '../auth.ts'
-import { bodyOf, idOf, limit, numberedId, queryOf } from '../input.ts'
+import {
+  account,
+  accountChange,
+  accountGroup,
+  accountView,
+  changeView,
+  groupView,
+} from '../account-view.ts'
+import { pageOf } from '../answers.ts'
+import { limit, numberedId } from '../input.ts'
 import { line, metadata } from '../line.ts'
 import { listOf } from '../list.ts'
+import { operation, type Operation } from '../operation.ts'
 
 const group = z
   .string()
@@ -37,7 +35,7 @@ const listQuery = z.strictObject({
   limit,
   starting_after: numberedId('acc').optional(),
   group: group.optional(),
-  type: z.enum(['asset', 'liability', 'equity', 'income', 'expense']).optional(),
+  type: z.enum(ACCOUNT_TYPES).optional(),
   currency: currency.optional(),
   state: z.enum(['open', 'closed']).optional(),
   frozen: z.enum(['true', 'false']).optional(),
@@ -89,143 +87,169 @@ const changeBody = z
   })
   .refine((given) => Object.keys(given).length > 1, 'must have something to change')
 
-const readers = allow('finance', 'auditor', 'admin')
-const writers = allow('finance', 'admin')
+const params = z.object({ id: numberedId('acc').transform(Number) })
 
-export function accountRoutes(parts: Parts): Router {
-  const routes = Router()
-  readingRoutes(parts, routes)
-
-  routes.post('/accounts', writers, async (request, response) => {
-    const { orgId, subject } = principalOf(request)
-    const asked = bodyOf(request, openBody)
-    const { account, isNew } = await inJournal(parts.db, orgId, async (trx) => {
-      const opened = await openAccount(trx, asked, subject)
-      return { account: await findAccount(trx, opened.accountId), isNew: opened.isNew }
-    })
-    response.status(isNew ? 201 : 200).json(accountView(there(account)))
-  })
-
-  routes.patch('/accounts/:id', writers, async (request, response) => {
-    await sendChanged(parts, request, response)
-  })
-  return routes
+export function accountOperations(): Operation[] {
+  return [listOperation(), openOperation(), getOperation(), changeOperation(), ...moreOperations()]
 }
 
-function readingRoutes(parts: Parts, routes: Router): void {
-  routes.get('/accounts', readers, async (request, response) => {
-    const {
-      limit: most,
-      starting_after: after,
-      state,
-      frozen,
-      ...where
-    } = queryOf(request, listQuery)
-    const page = {
-      ...where,
-      limit: most + 1,
-      after: after === undefined ? null : Number(after),
-      open: state === undefined ? undefined : state === 'open',
-      frozen: frozen === undefined ? undefined : frozen === 'true',
-    }
-    const accounts = await parts.db.read(
-      principalOf(request).orgId,
-      async (trx) => await listAccounts(trx, page),
-    )
-    response.json(listOf(accounts, most, accountView))
-  })
-
-  routes.get('/accounts/:id', readers, async (request, response) => {
-    const accountId = Number(idOf(request.params['id'], 'acc'))
-    const account = await parts.db.read(
-      principalOf(request).orgId,
-      async (trx) => await findAccount(trx, accountId),
-    )
-    response.json(accountView(there(account)))
-  })
-
-  routes.get('/accounts/:id/changes', readers, async (request, response) => {
-    const accountId = Number(idOf(request.params['id'], 'acc'))
-    const asked = queryOf(request, changesQuery)
-    const page = { limit: asked.limit + 1, before: asked.starting_after ?? null }
-    const changes = await parts.db.read(principalOf(request).orgId, async (trx) => {
-      there(await findAccount(trx, accountId))
-      return await listChanges(trx, accountId, page)
-    })
-    response.json(listOf(changes, asked.limit, changeView))
-  })
-
-  routes.get('/account-groups', readers, async (request, response) => {
-    const asked = queryOf(request, groupsQuery)
-    const [code, of] = asked.starting_after?.split('.') ?? []
-    const after = code === undefined || of === undefined ? null : { group: code, currency: of }
-    const groups = await parts.db.read(
-      principalOf(request).orgId,
-      async (trx) => await listGroups(trx, { limit: asked.limit + 1, after, within: asked.within }),
-    )
-    response.json(listOf(groups, asked.limit, groupView))
-  })
+function listOperation(): Operation {
+  return operation(
+    {
+      id: 'listAccounts',
+      method: 'get',
+      path: '/accounts',
+      tag: 'Accounts',
+      summary: 'The chart of accounts',
+      permission: 'books.read',
+      query: listQuery,
+      answers: { 200: { what: 'By id.', body: pageOf(account) } },
+    },
+    {
+      async read(trx, { query }) {
+        const { limit: most, starting_after: after, state, frozen, ...where } = query
+        const accounts = await listAccounts(trx, {
+          ...where,
+          limit: most + 1,
+          after: after === undefined ? null : Number(after),
+          open: state === undefined ? undefined : state === 'open',
+          frozen: frozen === undefined ? undefined : frozen === 'true',
+        })
+        return { status: 200, body: listOf(accounts, most, accountView) }
+      },
+    },
+  )
 }
 
-async function sendChanged(parts: Parts, request: Request, response: Response): Promise<void> {
-  const { orgId, subject, role } = principalOf(request)
-  const accountId = Number(idOf(request.params['id'], 'acc'))
-  const { state, reason, ...asked } = bodyOf(request, changeBody)
-  if (asked.frozen !== undefined && role !== 'admin') {
-    throw new Problem('forbidden', { detail: `Unfreezing takes admin, not ${role}.` })
-  }
-  const change = { ...asked, open: state === undefined ? undefined : state === 'open' }
-  // Each posting writes the account's row: who waits for its turn does not collide.
-  const account = await inJournal(parts.db, orgId, async (trx) => {
-    await changeAccount(trx, accountId, change, { actor: subject, reason })
-    return await findAccount(trx, accountId)
-  })
-  response.json(accountView(there(account)))
+function openOperation(): Operation {
+  return operation(
+    {
+      id: 'openAccount',
+      method: 'post',
+      path: '/accounts',
+      tag: 'Accounts',
+      summary: 'Open an account',
+      permission: 'accounts.write',
+      key: 'optional',
+      body: openBody,
+      answers: {
+        200: { what: 'It was opened before, the same.', body: account },
+        201: { what: 'Opened.', body: account },
+      },
+      problems: ['account_exists', 'invalid_entry', 'unknown_currency'],
+    },
+    {
+      queue: 'journal',
+      async write(trx, { body, principal }) {
+        const { accountId, isNew } = await openAccount(trx, body, principal.subject)
+        const opened = there(await findAccount(trx, accountId))
+        return { status: isNew ? 201 : 200, body: accountView(opened) }
+      },
+    },
+  )
 }
 
-function there(account: AccountView | undefined): AccountView {
-  if (account === undefined) {
+function getOperation(): Operation {
+  return operation(
+    {
+      id: 'getAccount',
+      method: 'get',
+      path: '/accounts/{id}',
+      tag: 'Accounts',
+      summary: 'One account with its balance',
+      permission: 'books.read',
+      params,
+      answers: { 200: { what: 'The account.', body: account } },
+    },
+    {
+      async read(trx, { params: { id } }) {
+        return { status: 200, body: accountView(there(await findAccount(trx, id))) }
+      },
+    },
+  )
+}
+
+function changeOperation(): Operation {
+  return operation(
+    {
+      id: 'changeAccount',
+      method: 'patch',
+      path: '/accounts/{id}',
+      tag: 'Accounts',
+      summary: 'Rename, close, reopen, unfreeze an account, or set its floor',
+      permission: 'accounts.write',
+      params,
+      body: changeBody,
+      answers: { 200: { what: 'As it is now.', body: account } },
+      problems: ['account_not_empty', 'balance_below_floor', 'invalid_entry'],
+    },
+    {
+      // Each posting writes the account's row: who waits for its turn does not collide.
+      queue: 'journal',
+      async write(trx, { params: { id }, body, principal }) {
+        const { state, reason, ...asked } = body
+        if (asked.frozen !== undefined && principal.role !== 'admin') {
+          const detail = `Unfreezing takes admin, not ${principal.role}.`
+          throw new Problem('forbidden', { detail })
+        }
+        const change = { ...asked, open: state === undefined ? undefined : state === 'open' }
+        await changeAccount(trx, id, change, { actor: principal.subject, reason })
+        return { status: 200, body: accountView(there(await findAccount(trx, id))) }
+      },
+    },
+  )
+}
+
+function moreOperations(): Operation[] {
+  return [
+    operation(
+      {
+        id: 'listAccountChanges',
+        method: 'get',
+        path: '/accounts/{id}/changes',
+        tag: 'Accounts',
+        summary: 'Who changed an account, when and why',
+        permission: 'books.read',
+        params,
+        query: changesQuery,
+        answers: { 200: { what: 'Newest first.', body: pageOf(accountChange) } },
+      },
+      {
+        async read(trx, { params: { id }, query }) {
+          there(await findAccount(trx, id))
+          const page = { limit: query.limit + 1, before: query.starting_after ?? null }
+          const changes = await listChanges(trx, id, page)
+          return { status: 200, body: listOf(changes, query.limit, changeView) }
+        },
+      },
+    ),
+    operation(
+      {
+        id: 'listAccountGroups',
+        method: 'get',
+        path: '/account-groups',
+        tag: 'Accounts',
+        summary: 'The groups of the chart with their totals per currency',
+        permission: 'books.read',
+        query: groupsQuery,
+        answers: { 200: { what: 'By group and currency.', body: pageOf(accountGroup) } },
+      },
+      {
+        async read(trx, { query }) {
+          const [code, of] = query.starting_after?.split('.') ?? []
+          const after =
+            code === undefined || of === undefined ? null : { group: code, currency: of }
+          const page = { limit: query.limit + 1, after, within: query.within }
+          return { status: 200, body: listOf(await listGroups(trx, page), query.limit, groupView) }
+        },
+      },
+    ),
+  ]
+}
+
+function there(found: AccountView | undefined): AccountView {
+  if (found === undefined) {
     throw new Problem('not_found', { detail: 'There is no such account.' })
   }
-  return account
-}
-
-/** An account as every answer shows it. */
-export function accountView(account: AccountView): object {
-  return {
-    id: `acc_${account.account_id}`,
-    code: account.code,
-    parent: parentOf(account.code),
-    name: account.name,
-    type: account.type,
-    normal_balance: account.normal,
-    currency: account.currency,
-    state: account.open ? 'open' : 'closed',
-    frozen: account.frozen,
-    floor: account.floor === null ? null : minorOrText(account.floor),
-    balance: minorOrText(account.balance),
-    metadata: account.metadata,
-    created_at: account.created_at,
-  }
-}
-
-/** Floors are kept as text, because they may be larger than a JSON number holds. */
-function changeView({ change, ...rest }: AccountHistoryLine): object {
-  return { id: String(rest.change_no), ...rest, changes: change }
-}
-
-function groupView({ group: code, currency: of, accounts, net }: GroupTotal): object {
-  const type = typeOfGroup(code)
-  const normal = type === undefined ? 'debit' : normalOf(type)
-  return {
-    cursor: `${code}.${of}`,
-    group: code,
-    parent: parentOf(code),
-    name: groupName(code),
-    type: type ?? null,
-    normal_balance: normal,
-    currency: of,
-    accounts,
-    balance: minorOrText(normal === 'debit' ? net : -net),
-  }
+  return found
 }

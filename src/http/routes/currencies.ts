@@ -1,61 +1,97 @@
 /** /v1/currencies: ISO 4217's, which need no registering, and an organisation's own. */
-import { Router } from 'express'
 import { z } from 'zod'
 import { exponentOf, isoCurrencies } from '../../base/money.ts'
-import type { Parts } from '../../base/parts.ts'
 import {
   listOwnCurrencies,
   registerCurrency,
   type OwnCurrency,
 } from '../../ledger/accounts/currencies.ts'
-import { inJournal } from '../../ledger/posting/in-journal.ts'
-import { allow, principalOf } from '../auth.ts'
-import { bodyOf, limit, queryOf } from '../input.ts'
+import { pageOf } from '../answers.ts'
+import { limit } from '../input.ts'
 import { line } from '../line.ts'
 import { listOf } from '../list.ts'
+import { operation, type Operation } from '../operation.ts'
 
 const code = z.string().regex(/^[A-Z][A-Z0-9]{2,11}$/, 'must be 3 to 12 capitals and digits')
 
-const listQuery = z.strictObject({ limit, starting_after: code.optional() })
+const exponent = z.int().min(0, 'must be from 0 to 6').max(6, 'must be from 0 to 6')
 
-const body = z.strictObject({
-  code,
-  name: line(100),
-  exponent: z.int().min(0, 'must be from 0 to 6').max(6, 'must be from 0 to 6'),
-})
+const body = z.strictObject({ code, name: line(100), exponent })
 
-export function currencyRoutes(parts: Parts): Router {
-  const routes = Router()
-  const readers = allow('finance', 'auditor', 'admin')
+const currency = z
+  .strictObject({ code: z.string(), name: z.string(), exponent: z.int() })
+  .meta({ id: 'Currency' })
 
-  routes.get('/currencies', readers, async (request, response) => {
-    const asked = queryOf(request, listQuery)
-    const page = { limit: asked.limit + 1, after: asked.starting_after ?? null }
-    const own = await parts.db.read(
-      principalOf(request).orgId,
-      async (trx) => await listOwnCurrencies(trx, page),
-    )
-    response.json(listOf(own, asked.limit, currencyView))
-  })
-
-  routes.get('/currencies/iso-4217', readers, (_request, response) => {
-    const all = isoCurrencies().map((one) => ({ code: one, exponent: exponentOf(one) }))
-    response.json({ data: all, has_more: false })
-  })
-
-  routes.post('/currencies', allow('finance', 'admin'), async (request, response) => {
-    const { orgId, subject } = principalOf(request)
-    const asked = bodyOf(request, body)
-    const isNew = await inJournal(
-      parts.db,
-      orgId,
-      async (trx) => await registerCurrency(trx, asked, subject),
-    )
-    response.status(isNew ? 201 : 200).json(currencyView(asked))
-  })
-  return routes
+export function currencyOperations(): Operation[] {
+  return [
+    operation(
+      {
+        id: 'listCurrencies',
+        method: 'get',
+        path: '/currencies',
+        tag: 'Accounts',
+        summary: 'The organisation’s own currencies: points, tokens',
+        permission: 'books.read',
+        query: z.strictObject({ limit, starting_after: code.optional() }),
+        answers: { 200: { what: 'By code.', body: pageOf(currency) } },
+      },
+      {
+        async read(trx, { query }) {
+          const page = { limit: query.limit + 1, after: query.starting_after ?? null }
+          const own = await listOwnCurrencies(trx, page)
+          return { status: 200, body: listOf(own, query.limit, currencyView) }
+        },
+      },
+    ),
+    operation(
+      {
+        id: 'listIsoCurrencies',
+        method: 'get',
+        path: '/currencies/iso-4217',
+        tag: 'Accounts',
+        summary: 'The currencies of ISO 4217 and their minor units',
+        permission: 'books.read',
+        answers: {
+          200: {
+            what: 'All of them, on one page.',
+            body: pageOf(z.strictObject({ code: z.string(), exponent: z.int() })),
+          },
+        },
+      },
+      {
+        async handle() {
+          const all = isoCurrencies().map((one) => ({ code: one, exponent: exponentOf(one) }))
+          return { status: 200, body: { data: all, has_more: false } }
+        },
+      },
+    ),
+    operation(
+      {
+        id: 'registerCurrency',
+        method: 'post',
+        path: '/currencies',
+        tag: 'Accounts',
+        summary: 'Register a currency of one’s own',
+        permission: 'accounts.write',
+        key: 'optional',
+        body,
+        answers: {
+          200: { what: 'It was registered before, the same.', body: currency },
+          201: { what: 'Registered.', body: currency },
+        },
+        problems: ['currency_exists'],
+      },
+      {
+        queue: 'journal',
+        async write(trx, { body: asked, principal }) {
+          const isNew = await registerCurrency(trx, asked, principal.subject)
+          return { status: isNew ? 201 : 200, body: currencyView(asked) }
+        },
+      },
+    ),
+  ]
 }
 
-function currencyView({ code: one, name, exponent }: OwnCurrency): object {
-  return { code: one, name, exponent }
+function currencyView({ code: one, name, exponent: digits }: OwnCurrency) {
+  return { code: one, name, exponent: digits }
 }

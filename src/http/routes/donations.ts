@@ -1,27 +1,17 @@
 /** POST /v1/donations: opens a donation and gives what the checkout page needs. */
-import { Router } from 'express'
 import { z } from 'zod'
-import { minorToJson } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { openDonation } from '../../donations/checkout.ts'
+import { openDonation, type NewDonation, type OpenedDonation } from '../../donations/checkout.ts'
 import { isAadhaar, isPan } from '../../donations/donors.ts'
 import { GATEWAY_NAMES } from '../../gateways/fact.ts'
-import { allow, principalOf } from '../auth.ts'
-import { bodyOf } from '../input.ts'
+import { idText, minorUnits, texts } from '../answers.ts'
+import { line } from '../line.ts'
+import { operation, type Operation } from '../operation.ts'
 
 /** ₹1 to ₹10 crore: below, gateways refuse; above, somebody mistyped. */
 const AMOUNT_MIN = 100
 const AMOUNT_MAX = 10_000_000_000
-
-/** One line of text without control characters; a line break in a name is a forged mail header. */
-const line = (most: number) =>
-  z
-    .string()
-    .trim()
-    .min(1, 'must not be empty')
-    .max(most, `must have at most ${most} characters`)
-    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must be one line without control characters')
 
 const taxId = z.discriminatedUnion('type', [
   z.strictObject({
@@ -90,45 +80,116 @@ const body = z
     error: 'a corpus gift needs the donor’s written direction',
   })
 
-export function donationRoutes(parts: Parts, publicUrl: () => string): Router {
-  const routes = Router()
-  routes.post('/donations', allow('service', 'finance', 'admin'), async (request, response) => {
-    const given = bodyOf(request, body)
-    const opened = await openDonation(
-      parts.db,
-      principalOf(request).orgId,
-      {
-        gateway: given.gateway,
-        amount: BigInt(given.amount),
-        currency: given.currency,
-        fund: given.fund,
-        nature: given.nature,
-        corpusDirection: given.corpus_direction ?? null,
-        purpose: given.purpose ?? null,
-        indianCitizen: given.donor.citizenship === 'indian',
-        donor: {
-          name: given.donor.name,
-          email: given.donor.email,
-          phone: given.donor.phone ?? null,
-          address: given.donor.address ?? null,
-          taxId: given.donor.tax_id ?? null,
-        },
-        returnUrl: given.return_url ?? `${publicUrl()}/thanks`,
-      },
-      { keyring: parts.keyring, timeoutMs: parts.config.gatewayTimeoutMs },
-    ).catch(inOurWords)
-    response.status(201).json({
-      id: opened.donationId,
-      state: 'open',
-      gateway: given.gateway,
-      order_ref: opened.order.orderRef,
-      amount: minorToJson(BigInt(given.amount)),
-      currency: given.currency,
-      fund: given.fund,
-      checkout: opened.order.checkout,
-    })
+/** What the page that takes the donor to the gateway needs, in the gateway's own names. */
+const checkout = z.discriminatedUnion('gateway', [
+  z.strictObject({
+    gateway: z.literal('razorpay'),
+    keyId: z.string(),
+    orderId: z.string(),
+    amount: z.int(),
+    currency: z.string(),
+  }),
+  z.strictObject({
+    gateway: z.literal('payu'),
+    action: z.string(),
+    fields: texts,
+  }),
+])
+
+const openedDonation = z
+  .strictObject({
+    id: idText('don'),
+    state: z.literal('open'),
+    gateway: z.enum(GATEWAY_NAMES),
+    order_ref: z.string(),
+    amount: minorUnits,
+    currency: z.literal('INR'),
+    fund: z.string(),
+    checkout,
   })
-  return routes
+  .meta({ id: 'OpenedDonation' })
+
+export function donationOperations(parts: Parts, publicUrl: () => string): Operation[] {
+  const { db, keyring, config } = parts
+  return [
+    operation(
+      {
+        id: 'openDonation',
+        method: 'post',
+        path: '/donations',
+        tag: 'Donations',
+        summary: 'Open a donation and get what the checkout page needs',
+        permission: 'donations.open',
+        key: 'optional',
+        body,
+        answers: { 201: { what: 'Opened; nothing is paid yet.', body: openedDonation } },
+        problems: [
+          'unknown_fund',
+          'unknown_gateway',
+          'foreign_contribution',
+          'gateway_refused',
+          'gateway_unavailable',
+        ],
+      },
+      {
+        async handle({ body: given, principal: { orgId }, keep }) {
+          const replyOf = (opened: OpenedDonation) => ({
+            status: 201 as const,
+            body: openedView(given, opened),
+          })
+          const opened = await openDonation(
+            db,
+            orgId,
+            donationAsked(given, `${publicUrl()}/thanks`),
+            {
+              keyring,
+              timeoutMs: config.gatewayTimeoutMs,
+              onOpened: async (trx, one) => await keep(trx, replyOf(one)),
+            },
+          ).catch(inOurWords)
+          return replyOf(opened)
+        },
+      },
+    ),
+  ]
+}
+
+function openedView(
+  given: z.infer<typeof body>,
+  { donationId, order }: OpenedDonation,
+): z.input<typeof openedDonation> {
+  return {
+    id: donationId,
+    state: 'open',
+    gateway: given.gateway,
+    order_ref: order.orderRef,
+    amount: given.amount,
+    currency: given.currency,
+    fund: given.fund,
+    checkout: order.checkout,
+  }
+}
+
+function donationAsked(given: z.infer<typeof body>, thanksUrl: string): NewDonation {
+  const { donor: by } = given
+  return {
+    gateway: given.gateway,
+    amount: BigInt(given.amount),
+    currency: given.currency,
+    fund: given.fund,
+    nature: given.nature,
+    corpusDirection: given.corpus_direction ?? null,
+    purpose: given.purpose ?? null,
+    indianCitizen: by.citizenship === 'indian',
+    donor: {
+      name: by.name,
+      email: by.email,
+      phone: by.phone ?? null,
+      address: by.address ?? null,
+      taxId: by.tax_id ?? null,
+    },
+    returnUrl: given.return_url ?? thanksUrl,
+  }
 }
 
 /** A gateway speaks of the payer; the caller wrote a donor. */

@@ -1,68 +1,135 @@
 /** POST /v1/journal-entries and /v1/journal-entries/batch: entries from outside. */
-import { Router, type Response } from 'express'
+import type { Response } from 'express'
+import { z } from 'zod'
 import type { Database } from '../../base/db.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
+import type { Draft } from '../../ledger/core/entry.ts'
 import { namesIds, withCodes } from '../../ledger/posting/asked.ts'
 import type { Batcher } from '../../ledger/posting/batcher.ts'
-import type { Draft } from '../../ledger/core/entry.ts'
-import { findEntry } from '../../ledger/reading/entries.ts'
 import { inJournal } from '../../ledger/posting/in-journal.ts'
 import { post, type PostResult } from '../../ledger/posting/post.ts'
-import { allow, principalOf } from '../auth.ts'
-import { batchBody, draftAsked, entryBody, idempotencyKeyOf } from '../entry-input.ts'
-import { bodyOf } from '../input.ts'
-import { problemView } from '../problem-json.ts'
-import { entryId, entryView } from './journal-entries.ts'
+import { findEntry } from '../../ledger/reading/entries.ts'
+import { idText } from '../answers.ts'
+import { batchBody, draftAsked, entryBody } from '../entry-input.ts'
+import { entryId, entryView, journalEntry } from '../entry-view.ts'
+import { operation, type Operation } from '../operation.ts'
+import { problemSchema, problemView } from '../problem-json.ts'
+import { requestIdOf } from '../request.ts'
 
-/** Who may post, reverse and adjust. */
-export const POSTERS = ['finance', 'admin', 'service'] as const
+/** A thousand lines fit. */
+const ENTRY_BYTES_MAX = 320 * 1024
+/** A thousand entries fit. */
+const BATCH_BYTES_MAX = 5 * 1024 * 1024
 
-export function journalPostingRoutes(parts: Parts, batcher: Batcher): Router {
-  const routes = Router()
-  const posters = allow(...POSTERS)
+/** Why the books may refuse an entry. */
+export const POSTING_PROBLEMS = [
+  'unbalanced_entry',
+  'invalid_entry',
+  'unknown_account',
+  'account_closed',
+  'account_frozen',
+  'period_closed',
+  'not_reversible',
+  'balance_below_floor',
+] as const
 
-  routes.post('/journal-entries', posters, async (request, response) => {
-    const principal = principalOf(request)
-    const key = idempotencyKeyOf(request)
-    const draft = draftAsked(bodyOf(request, entryBody), key, principal)
-    const result = await batcher.post(
-      principal.orgId,
-      await withCodesNow(parts.db, principal.orgId, draft),
-    )
-    await answerPosted(response, result, { db: parts.db, orgId: principal.orgId })
+/** Answers of what posts one entry. */
+export const POSTED = {
+  200: { what: 'It was posted before, with this key.', body: journalEntry },
+  201: { what: 'Posted.', body: journalEntry },
+} as const
+
+const batchResults = z
+  .strictObject({
+    mode: z.enum(['atomic', 'each']),
+    results: z.array(
+      z.union([
+        z.strictObject({
+          idempotency_key: z.string(),
+          status: z.enum(['posted', 'existing']),
+          journal_entry: idText('je'),
+        }),
+        z.strictObject({
+          idempotency_key: z.string(),
+          status: z.literal('refused'),
+          problem: problemSchema.omit({ request_id: true }),
+        }),
+      ]),
+    ),
   })
+  .meta({ id: 'BatchResults' })
 
-  routes.post('/journal-entries/batch', posters, async (request, response) => {
-    const principal = principalOf(request)
-    const { mode, entries } = bodyOf(request, batchBody)
-    const drafts = entries.map(({ idempotency_key: key, ...asked }) =>
-      draftAsked(asked, key, principal),
-    )
-    const results = await inJournal(
-      parts.db,
-      principal.orgId,
-      async (trx) => await post(trx, await withCodes(trx, drafts), { atomic: mode === 'atomic' }),
-    )
-    const body = {
-      mode,
-      results: results.map((result, index) => ({
-        idempotency_key: entries[index]?.idempotency_key,
-        ...resultView(result),
-      })),
-    }
-    if (mode === 'atomic' && results.some(({ status }) => status === 'refused')) {
-      const detail = 'Nothing was posted: see results for what was wrong with which entry.'
-      const problem = new Problem('batch_refused', { detail, moved: 'no' })
-      response
-        .status(problem.status)
-        .type('application/problem+json')
-        .send(JSON.stringify({ ...problemView(problem), ...body }))
-      return
-    }
-    response.json(body)
-  })
-  return routes
+export function journalPostingOperations({ db }: Parts, batcher: Batcher): Operation[] {
+  return [
+    operation(
+      {
+        id: 'postJournalEntry',
+        method: 'post',
+        path: '/journal-entries',
+        tag: 'Journal',
+        summary: 'Post an entry',
+        permission: 'books.post',
+        key: 'required',
+        body: entryBody,
+        bodyBytesMax: ENTRY_BYTES_MAX,
+        answers: POSTED,
+        problems: POSTING_PROBLEMS,
+      },
+      {
+        async handle({ body, principal, key }) {
+          const { orgId } = principal
+          const draft = draftAsked(body, String(key), principal)
+          const result = await batcher.post(orgId, await withCodesNow(db, orgId, draft))
+          return await postedReply(result, { db, orgId })
+        },
+      },
+    ),
+    batchOperation(db),
+  ]
+}
+
+function batchOperation(db: Database): Operation {
+  return operation(
+    {
+      id: 'postJournalEntries',
+      method: 'post',
+      path: '/journal-entries/batch',
+      tag: 'Journal',
+      summary: 'Post up to 1,000 entries, all or none, or each for itself',
+      permission: 'books.post',
+      body: batchBody,
+      bodyBytesMax: BATCH_BYTES_MAX,
+      answers: { 200: { what: 'What became of each, in the order given.', body: batchResults } },
+      problems: [...POSTING_PROBLEMS, 'batch_refused'],
+    },
+    {
+      async handle({ body: { mode, entries }, principal, response }) {
+        const drafts = entries.map(({ idempotency_key: key, ...asked }) =>
+          draftAsked(asked, key, principal),
+        )
+        const results = await inJournal(
+          db,
+          principal.orgId,
+          async (trx) =>
+            await post(trx, await withCodes(trx, drafts), { atomic: mode === 'atomic' }),
+        )
+        const body = {
+          mode,
+          results: results.map((result, index) =>
+            resultView(entries[index]?.idempotency_key ?? '', result),
+          ),
+        }
+        if (mode === 'atomic' && results.some(({ status }) => status === 'refused')) {
+          const detail = 'Nothing was posted: see results for what was wrong with which entry.'
+          const refused = new Problem('batch_refused', { detail, moved: 'no' })
+          sendRefused(response, refused, body)
+          return null
+        }
+        return { status: 200, body }
+      },
+    },
+  )
 }
 
 async function withCodesNow(db: Database, orgId: number, draft: Draft): Promise<Draft> {
@@ -73,21 +140,41 @@ async function withCodesNow(db: Database, orgId: number, draft: Draft): Promise<
   return named
 }
 
-function resultView(result: PostResult): object {
+function resultView(
+  key: string,
+  result: PostResult,
+): z.input<typeof batchResults>['results'][number] {
   return result.status === 'refused'
-    ? { status: result.status, problem: problemView(result.problem) }
-    : { status: result.status, journal_entry: entryId(result.entryNo) }
+    ? { idempotency_key: key, status: result.status, problem: problemView(result.problem) }
+    : {
+        idempotency_key: key,
+        status: result.status,
+        journal_entry: entryId(result.entryNo),
+      }
+}
+
+/** The problem with what became of each entry beside it. */
+function sendRefused(response: Response, refused: Problem, body: object): void {
+  response
+    .status(refused.status)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({ ...problemView(refused), ...body, request_id: requestIdOf(response.req) }),
+    )
 }
 
 /**
- * Answers with the entry: 201 where it was posted now, 200 and `Idempotent-Replayed` where it was
- * before. Throws why it was refused, or `unavailable` (moved: yes) where it can only not be shown.
+ * The entry: 201 where it was posted now, 200 and `Idempotent-Replayed` where it was before. Throws
+ * why it was refused, or `unavailable` (moved: yes) where it can only not be shown.
  */
-export async function answerPosted(
-  response: Response,
+export async function postedReply(
   result: PostResult,
   { db, orgId }: { db: Database; orgId: number },
-): Promise<void> {
+): Promise<{
+  status: 200 | 201
+  body: z.input<typeof journalEntry>
+  headers: Record<string, string>
+}> {
   if (result.status === 'refused') {
     throw result.problem
   }
@@ -101,11 +188,12 @@ export async function answerPosted(
   if (entry === undefined) {
     throw new Error(`je_${entryNo} was there a moment ago`)
   }
-  if (status === 'existing') {
-    response.setHeader('Idempotent-Replayed', 'true')
+  return {
+    status: status === 'posted' ? 201 : 200,
+    body: entryView(entry),
+    headers: {
+      Location: `/v1/journal-entries/${entryId(entryNo)}`,
+      ...(status === 'existing' ? { 'Idempotent-Replayed': 'true' } : {}),
+    },
   }
-  response
-    .status(status === 'posted' ? 201 : 200)
-    .location(`/v1/journal-entries/${entryId(entryNo)}`)
-    .json(entryView(entry))
 }

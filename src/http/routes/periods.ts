@@ -1,17 +1,12 @@
 /** /v1/periods: months and their state, closing and reopening; closing of financial years. */
-import { Router } from 'express'
 import { z } from 'zod'
 import { indianDate } from '../../base/clock.ts'
 import { sha256 } from '../../base/crypto.ts'
+import type { Database } from '../../base/db.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { inJournal } from '../../ledger/posting/in-journal.ts'
-import {
-  closePeriod,
-  reopenPeriod,
-  trialBalanceOf,
-  type ChangedPeriod,
-} from '../../ledger/closing/period-changes.ts'
+import { closePeriod, reopenPeriod, trialBalanceOf } from '../../ledger/closing/period-changes.ts'
+import { closeYear } from '../../ledger/closing/year-end.ts'
 import {
   findPeriod,
   lastDayOf,
@@ -19,156 +14,224 @@ import {
   listPeriods,
   monthBefore,
   storedTrialBalance,
-  type Month,
-  type Period,
-  type PeriodChange,
 } from '../../ledger/periods/periods.ts'
-import { closeYear } from '../../ledger/closing/year-end.ts'
-import { allow, principalOf } from '../auth.ts'
-import { bodyOf, limit, queryOf } from '../input.ts'
-import { line } from '../line.ts'
+import { pageOf } from '../answers.ts'
+import { reason } from '../entry-input.ts'
+import { limit } from '../input.ts'
 import { listOf } from '../list.ts'
+import { operation, type Operation } from '../operation.ts'
+import {
+  changedPeriod,
+  changedView,
+  changeView,
+  closedYear,
+  closedYearView,
+  MONTH_PATTERN,
+  period,
+  periodView,
+  periodWithHistory,
+} from '../period-view.ts'
 
-const listQuery = z.strictObject({
-  limit,
-  starting_after: z
-    .string()
-    .refine((text) => lastDayOf(text) !== undefined, { error: 'must be a month, YYYY-MM' })
-    .optional(),
-})
+const month = z
+  .string()
+  .refine((text) => lastDayOf(text) !== undefined, { error: 'must be a month, YYYY-MM' })
+  .meta({ pattern: MONTH_PATTERN, examples: ['2026-05'] })
 
-const oneQuery = z.strictObject({
-  limit,
-  starting_after: z
-    .string()
-    .regex(/^[1-9]\d{0,8}$/, 'must be the version of a change')
-    .transform(Number)
-    .optional(),
-})
+const version = z
+  .string()
+  .regex(/^[1-9]\d{0,8}$/, 'must be the version of a change')
+  .transform(Number)
 
-const reason = line(500)
+const params = z.object({ month })
+
 const closeBody = z.strictObject({ state: z.enum(['soft_closed', 'closed']), reason })
 const reopenBody = z.strictObject({
   state: z.enum(['open', 'soft_closed']).default('open'),
   reason,
 })
-const yearBody = z.strictObject({ reason })
 
-const readers = allow('finance', 'auditor', 'admin')
+const CHANGED = { 200: { what: 'As it is now.', body: changedPeriod } } as const
 
-export function periodRoutes(parts: Parts): Router {
-  const routes = Router()
-  readingRoutes(parts, routes)
-
-  routes.post('/periods/:month/close', allow('finance', 'admin'), async (request, response) => {
-    const { subject, orgId, role } = principalOf(request)
-    const month = monthOf(request.params['month'])
-    const asked = bodyOf(request, closeBody)
-    if (asked.state === 'closed' && role !== 'admin') {
-      const detail = `The role ${role} may close softly; closing for everybody takes admin.`
-      throw new Problem('forbidden', { detail, moved: 'no' })
-    }
-    const change = { month, ...asked, actor: subject, today: indianDate(new Date()) }
-    const changed = await inJournal(parts.db, orgId, async (trx) => await closePeriod(trx, change))
-    response.json(changedView(changed))
-  })
-
-  routes.post('/periods/:month/reopen', allow('admin'), async (request, response) => {
-    const { subject, orgId } = principalOf(request)
-    const month = monthOf(request.params['month'])
-    const asked = bodyOf(request, reopenBody)
-    const change = { month, ...asked, actor: subject, today: indianDate(new Date()) }
-    const changed = await inJournal(parts.db, orgId, async (trx) => await reopenPeriod(trx, change))
-    response.json(changedView(changed))
-  })
-
-  routes.post('/financial-years/:year/close', allow('admin'), async (request, response) => {
-    const { subject, orgId } = principalOf(request)
-    const asked = bodyOf(request, yearBody)
-    const by = { actor: subject, reason: asked.reason, today: indianDate(new Date()) }
-    const closed = await inJournal(
-      parts.db,
-      orgId,
-      async (trx) => await closeYear(trx, String(request.params['year']), by),
-    )
-    response.json({
-      financial_year: closed.year,
-      closed_as_of: closed.lastDay,
-      journal_entries: closed.entryNos.map((entryNo) => `je_${entryNo}`),
-      changed: closed.changed,
-    })
-  })
-  return routes
+export function periodOperations({ db }: Parts): Operation[] {
+  return [
+    listOperation(),
+    getOperation(),
+    storedOperation(db),
+    closeOperation(),
+    reopenOperation(),
+    closeYearOperation(),
+  ]
 }
 
-function readingRoutes(parts: Parts, routes: Router): void {
-  routes.get('/periods', readers, async (request, response) => {
-    const asked = queryOf(request, listQuery)
-    const now = indianDate(new Date()).slice(0, 7)
-    const before = asked.starting_after === undefined ? now : monthBefore(asked.starting_after)
-    const periods = await parts.db.read(
-      principalOf(request).orgId,
-      async (trx) =>
-        await listPeriods(trx, { through: before < now ? before : now, limit: asked.limit + 1 }),
-    )
-    response.json(listOf(periods, asked.limit, periodView))
-  })
-
-  routes.get('/periods/:month', readers, async (request, response) => {
-    const month = monthOf(request.params['month'])
-    const asked = queryOf(request, oneQuery)
-    const page = { limit: asked.limit + 1, before: asked.starting_after ?? null }
-    const found = await parts.db.read(principalOf(request).orgId, async (trx) => ({
-      period: await findPeriod(trx, month),
-      changes: await listPeriodChanges(trx, month, page),
-      now: sha256(await trialBalanceOf(trx, month, null)),
-    }))
-    const { change } = found.period
-    response.json({
-      ...periodView(found.period),
-      trial_balance_agrees: change === null ? null : found.now.equals(change.trial_balance_sha256),
-      history: listOf(found.changes, asked.limit, changeView),
-    })
-  })
-
-  routes.get('/periods/:month/history/:version', readers, async (request, response) => {
-    const month = monthOf(request.params['month'])
-    const version = oneQuery.shape.starting_after.safeParse(request.params['version']).data
-    const text = await parts.db.read(
-      principalOf(request).orgId,
-      async (trx) => await storedTrialBalance(trx, month, version ?? 0),
-    )
-    if (text === undefined) {
-      throw new Problem('not_found', { detail: `${month} has no such change.` })
-    }
-    response.type('text/plain').send(text)
-  })
+function listOperation(): Operation {
+  return operation(
+    {
+      id: 'listPeriods',
+      method: 'get',
+      path: '/periods',
+      tag: 'Periods',
+      summary: 'The months of the books and their state',
+      permission: 'books.read',
+      query: z.strictObject({ limit, starting_after: month.optional() }),
+      answers: { 200: { what: 'By month, downwards from this one.', body: pageOf(period) } },
+    },
+    {
+      async read(trx, { query }) {
+        const { limit: most, starting_after: after } = query
+        const now = indianDate(new Date()).slice(0, 7)
+        const before = after === undefined ? now : monthBefore(after)
+        const page = { through: before < now ? before : now, limit: most + 1 }
+        return { status: 200, body: listOf(await listPeriods(trx, page), most, periodView) }
+      },
+    },
+  )
 }
 
-/** The month in a path; anything else names nothing. */
-function monthOf(text: unknown): Month {
-  if (typeof text !== 'string' || lastDayOf(text) === undefined) {
-    throw new Problem('not_found', { detail: 'There is no such month; write YYYY-MM.' })
-  }
-  return text
+function getOperation(): Operation {
+  return operation(
+    {
+      id: 'getPeriod',
+      method: 'get',
+      path: '/periods/{month}',
+      tag: 'Periods',
+      summary: 'One month with its changes, and whether its trial balance is still the stored one',
+      permission: 'books.read',
+      params,
+      query: z.strictObject({ limit, starting_after: version.optional() }),
+      answers: { 200: { what: 'The month; changes newest first.', body: periodWithHistory } },
+    },
+    {
+      async read(trx, { params: { month: asked }, query }) {
+        const page = { limit: query.limit + 1, before: query.starting_after ?? null }
+        const found = await findPeriod(trx, asked)
+        const changes = await listPeriodChanges(trx, asked, page)
+        const now = sha256(await trialBalanceOf(trx, asked, null))
+        const { change } = found
+        const body = {
+          ...periodView(found),
+          trial_balance_agrees: change === null ? null : now.equals(change.trial_balance_sha256),
+          history: listOf(changes, query.limit, changeView),
+        }
+        return { status: 200, body }
+      },
+    },
+  )
 }
 
-function changedView({ period, changed }: ChangedPeriod): object {
-  return { ...periodView(period), changed }
+function storedOperation(db: Database): Operation {
+  return operation(
+    {
+      id: 'getPeriodTrialBalance',
+      method: 'get',
+      path: '/periods/{month}/history/{version}',
+      tag: 'Periods',
+      summary: 'The trial balance that a change of a month stored',
+      permission: 'books.read',
+      params: z.object({ month, version }),
+      answers: { 200: { what: 'The text that its hash is of.', body: { media: 'text/plain' } } },
+    },
+    {
+      async handle({ params: asked, principal, response }) {
+        const text = await db.read(
+          principal.orgId,
+          async (trx) => await storedTrialBalance(trx, asked.month, asked.version),
+        )
+        if (text === undefined) {
+          throw new Problem('not_found', { detail: `${asked.month} has no such change.` })
+        }
+        response.type('text/plain').send(text)
+        return null
+      },
+    },
+  )
 }
 
-function periodView({ month, state, change }: Period): object {
-  return { month, state, last_change: change === null ? null : changeView(change) }
+function closeOperation(): Operation {
+  return operation(
+    {
+      id: 'closePeriod',
+      method: 'post',
+      path: '/periods/{month}/close',
+      tag: 'Periods',
+      summary: 'Close a month, to all but late entries with a reason (soft_closed) or to everybody',
+      permission: 'periods.close',
+      params,
+      key: 'optional',
+      body: closeBody,
+      answers: CHANGED,
+      problems: ['period_not_over', 'period_order', 'period_closed'],
+    },
+    {
+      queue: 'journal',
+      async write(trx, { params: asked, body, principal: { subject, role } }) {
+        if (body.state === 'closed' && role !== 'admin') {
+          const detail = `The role ${role} may close softly; closing for everybody takes admin.`
+          throw new Problem('forbidden', { detail, moved: 'no' })
+        }
+        const change = { ...asked, ...body, actor: subject, today: indianDate(new Date()) }
+        return { status: 200, body: changedView(await closePeriod(trx, change)) }
+      },
+    },
+  )
 }
 
-function changeView(change: PeriodChange): object {
-  return {
-    version: change.version,
-    state: change.state,
-    reason: change.reason,
-    actor: change.actor,
-    changed_at: change.changed_at,
-    journal_entry: change.entry_no === 0n ? null : `je_${change.entry_no}`,
-    trial_balance_sha256: change.trial_balance_sha256.toString('hex'),
-  }
+function reopenOperation(): Operation {
+  return operation(
+    {
+      id: 'reopenPeriod',
+      method: 'post',
+      path: '/periods/{month}/reopen',
+      tag: 'Periods',
+      summary: 'Reopen a month, for all or for late entries with a reason',
+      permission: 'periods.reopen',
+      params,
+      key: 'optional',
+      body: reopenBody,
+      answers: CHANGED,
+      problems: ['period_order'],
+    },
+    {
+      queue: 'journal',
+      async write(trx, { params: asked, body, principal: { subject } }) {
+        const change = { ...asked, ...body, actor: subject, today: indianDate(new Date()) }
+        return { status: 200, body: changedView(await reopenPeriod(trx, change)) }
+      },
+    },
+  )
+}
+
+function closeYearOperation(): Operation {
+  return operation(
+    {
+      id: 'closeFinancialYear',
+      method: 'post',
+      path: '/financial-years/{year}/close',
+      tag: 'Periods',
+      summary: 'Close a financial year: bring income and expenses to zero against the funds',
+      permission: 'years.close',
+      params: z.object({
+        year: z.string().meta({ pattern: String.raw`^\d{4}-\d{2}$`, examples: ['2026-27'] }),
+      }),
+      key: 'optional',
+      body: z.strictObject({ reason }),
+      answers: { 200: { what: 'The entries that close it, oldest first.', body: closedYear } },
+      problems: [
+        'period_not_over',
+        'period_order',
+        'period_closed',
+        'unknown_account',
+        'account_closed',
+        'account_frozen',
+        'invalid_entry',
+        'balance_below_floor',
+      ],
+    },
+    {
+      queue: 'journal',
+      async write(trx, { params: { year }, body, principal: { subject } }) {
+        const by = { actor: subject, reason: body.reason, today: indianDate(new Date()) }
+        return { status: 200, body: closedYearView(await closeYear(trx, year, by)) }
+      },
+    },
+  )
 }

@@ -1,7 +1,9 @@
 /** The chart of accounts: what each code means, its groups, and what is opened on demand. */
 import { isCurrency } from '../../base/money.ts'
 
-export type AccountType = 'asset' | 'liability' | 'equity' | 'income' | 'expense'
+export const ACCOUNT_TYPES = ['asset', 'liability', 'equity', 'income', 'expense'] as const
+
+export type AccountType = (typeof ACCOUNT_TYPES)[number]
 export type Direction = 'debit' | 'credit'
 
 /** Path in the chart of accounts; its first part decides the type. */

@@ -1,0 +1,147 @@
+/** Who may do what: every operation of the contract by every role, and nothing beside them. */
+import { expect } from 'chai'
+import { ROLES, type Role } from '../../src/http/permissions.ts'
+import { startTestService, type TestService } from '../support/service.ts'
+
+const EVERYBODY: readonly Role[] = ['viewer', 'finance', 'approver', 'auditor', 'admin']
+const READERS: readonly Role[] = ['finance', 'auditor', 'admin']
+const WRITERS: readonly Role[] = ['finance', 'admin']
+const POSTERS: readonly Role[] = ['finance', 'admin', 'service']
+const ADMIN: readonly Role[] = ['admin']
+
+/** Every operation and who may use it: a new one fails here until somebody decides. */
+const TABLE: Readonly<Record<string, readonly Role[]>> = {
+  openDonation: POSTERS,
+  listPayments: EVERYBODY,
+  getPayment: EVERYBODY,
+  listJournalEntries: EVERYBODY,
+  getJournalEntry: EVERYBODY,
+  getJournalEntryProof: EVERYBODY,
+  postJournalEntry: POSTERS,
+  postJournalEntries: POSTERS,
+  reverseJournalEntry: POSTERS,
+  adjustJournalEntry: POSTERS,
+  postExchange: POSTERS,
+  listAccounts: EVERYBODY,
+  openAccount: WRITERS,
+  getAccount: EVERYBODY,
+  changeAccount: WRITERS,
+  getAccountBalance: EVERYBODY,
+  listAccountChanges: EVERYBODY,
+  getAccountStatement: EVERYBODY,
+  listAccountGroups: EVERYBODY,
+  listCurrencies: EVERYBODY,
+  listIsoCurrencies: EVERYBODY,
+  registerCurrency: WRITERS,
+  getTrialBalance: EVERYBODY,
+  listPeriods: EVERYBODY,
+  getPeriod: EVERYBODY,
+  getPeriodTrialBalance: EVERYBODY,
+  closePeriod: WRITERS,
+  reopenPeriod: ADMIN,
+  closeFinancialYear: ADMIN,
+  listDaySeals: EVERYBODY,
+  exportDaySeals: READERS,
+  getSelfCheck: EVERYBODY,
+  listReceipts: READERS,
+  getReceipt: READERS,
+  getReceiptPdf: READERS,
+  getReceiptProof: EVERYBODY,
+  listInboxEvents: READERS,
+  listRejectedCalls: READERS,
+  exportAuditTrail: READERS,
+}
+
+interface Contract {
+  paths: Record<string, Record<string, { operationId: string }>>
+}
+
+describe('permissions', () => {
+  let service: TestService
+  let contract: Contract
+
+  before(async () => {
+    service = await startTestService()
+    contract = (await (await fetch(`${service.url}/openapi.json`)).json()) as Contract
+  })
+
+  after(async () => {
+    await service.stop()
+  })
+
+  const operations = () =>
+    Object.entries(contract.paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([method, { operationId }]) => ({ path, method, operationId })),
+    )
+
+  it('are decided here for every operation that there is', () => {
+    const offered = operations().map(({ operationId }) => operationId)
+    expect(offered).to.have.length(Object.keys(TABLE).length)
+    expect(offered).to.have.members(Object.keys(TABLE))
+  })
+
+  for (const [operationId, allowed] of Object.entries(TABLE)) {
+    it(`let ${allowed.join(', ')} and nobody else use ${operationId}`, async () => {
+      const one = operations().find((candidate) => candidate.operationId === operationId)
+      const path = (one?.path ?? '').replaceAll(/\{\w+\}/g, 'none')
+      for (const role of ROLES) {
+        const answer = await service.call((one?.method ?? '').toUpperCase(), path, {
+          role,
+          ...(one?.method === 'get' ? {} : { body: {} }),
+        })
+        if (allowed.includes(role)) {
+          // Who is let in hears what is wrong with an empty body, or that there is no such row.
+          expect(answer.status, role).to.be.oneOf([200, 400, 404])
+        } else {
+          expect(answer.status, role).to.equal(403)
+          expect(answer.json).to.include({ code: 'forbidden' })
+          expect(answer.json['detail']).to.contain(role)
+        }
+      }
+    })
+  }
+})
+
+describe('a path of the API', () => {
+  let service: TestService
+
+  before(async () => {
+    service = await startTestService()
+  })
+
+  after(async () => {
+    await service.stop()
+  })
+
+  it('says which methods it has to who asks, and to who takes another', async () => {
+    const asked = await service.call('OPTIONS', '/v1/accounts')
+    expect([asked.status, asked.headers.get('allow')]).to.deep.equal([
+      204,
+      'GET, HEAD, POST, OPTIONS',
+    ])
+    const other = await service.call('DELETE', '/v1/accounts/acc_1')
+    expect(other.json).to.include({ code: 'method_not_allowed', moved: 'no' })
+    expect([other.status, other.headers.get('allow')]).to.deep.equal([
+      405,
+      'GET, HEAD, PATCH, OPTIONS',
+    ])
+  })
+
+  it('speaks one version, says which, and refuses another by name', async () => {
+    const plain = await service.call('GET', '/v1/accounts')
+    const version = plain.headers.get('bahi-version') ?? ''
+    expect(version).to.match(/^\d{4}-\d\d-\d\d$/)
+    const same = { 'bahi-version': version }
+    expect((await service.call('GET', '/v1/accounts', { headers: same })).status).to.equal(200)
+    const headers = { 'bahi-version': '2020-01-01' }
+    const refused = await service.call('GET', '/v1/accounts', { headers })
+    expect(refused.status).to.equal(400)
+    expect(refused.json['detail']).to.contain(version).and.to.contain('2020-01-01')
+  })
+
+  it('takes no query parameter that it does not know', async () => {
+    const answer = await service.call('GET', '/v1/accounts/acc_1?expand=everything')
+    expect(answer.status).to.equal(400)
+    expect(JSON.stringify(answer.json['errors'])).to.contain('expand')
+  })
+})
