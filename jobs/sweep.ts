@@ -3,6 +3,7 @@ import { isConnectionError } from '../src/base/database-error.ts'
 import type { Parts } from '../src/base/parts.ts'
 import type { JobName } from '../src/base/queue.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
+import { forgetAnswers } from './forget-answers.ts'
 
 export const SWEEP_INTERVAL_MS = 3000
 
@@ -18,6 +19,7 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)
 
 export async function sweep(parts: Parts): Promise<void> {
+  await forgetAnswers(parts.db)
   for (const work of WORK) {
     if ((await organisationsWith(parts.db, work)).length > 0) {
       parts.bells.ring(BELL_OF[work])

@@ -1,5 +1,6 @@
 /** The shape of journal entries that callers ask for, and the drafts that they make. */
 import { z } from 'zod'
+import { sha256 } from '../base/crypto.ts'
 import { Problem } from '../base/problem.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
 import { REASON } from '../ledger/core/corrections.ts'
@@ -86,9 +87,19 @@ export const batchBody = z.strictObject({
     ),
 })
 
-/** A caller's key beside those of our own facts. */
-export function entryKey(callersKey: string): string {
-  return `api:${callersKey}`
+/**
+ * A caller's key as the ledger keeps it, for ever: beside those of our own facts, and apart from the
+ * same key of another caller or for another verb.
+ */
+export function entryKey(
+  principal: Principal,
+  verb: 'post' | 'adjust' | 'exchange',
+  callersKey: string,
+): string {
+  const scope = sha256(JSON.stringify([principal.subject, verb]))
+    .toString('hex')
+    .slice(0, 12)
+  return `api:${scope}:${callersKey}`
 }
 
 /** The draft of an entry as it was asked for. Throws `forbidden` for a late one by others. */
@@ -97,11 +108,12 @@ export function draftAsked(
   callersKey: string,
   principal: Principal,
 ): Draft {
+  const idempotencyKey = entryKey(principal, 'post', callersKey)
   return manualEntry({
-    idempotencyKey: entryKey(callersKey),
+    idempotencyKey,
     effectiveOn: asked.effective_on,
     description: asked.description,
-    source: asked.source ?? entryKey(callersKey),
+    source: asked.source ?? idempotencyKey,
     actor: principal.subject,
     metadata: asked.metadata,
     lateReason: lateReasonOf(asked, principal),

@@ -5,9 +5,6 @@ import { Problem } from '../base/problem.ts'
 import type { AnyReply, Asked } from './operation.ts'
 import { problemView } from './problem-json.ts'
 
-/** Hours that an answer is kept, at least. */
-export const KEPT_HOURS = 24
-
 /** A key as its caller means it: his own, for one operation, with this path and body. */
 export interface Keyed {
   orgId: number
@@ -116,16 +113,6 @@ async function keepRefusal(db: Database, asked: Keyed, refused: unknown): Promis
       isolation: 'read committed',
     })
   }
-}
-
-/** Forgets, of all organisations, up to a thousand answers that were kept long enough. */
-export async function forgetAnswers(db: Database): Promise<void> {
-  await db.statement(
-    `delete from kept_answers where ctid = any(array(
-       select ctid from kept_answers
-        where answered_at < now() - make_interval(hours => $1) limit 1000))`,
-    [KEPT_HOURS + 1],
-  )
 }
 
 const running = new Set<string>()

@@ -88,7 +88,7 @@ export function exchangeOperations({ db }: Parts): Operation[] {
       {
         // The journal knows the key itself: whoever comes again hears 200 and not what was kept.
         async handle({ body, principal, key }) {
-          const asked = exchangeAsked(body, entryKey(String(key)), principal)
+          const asked = exchangeAsked(body, entryKey(principal, 'exchange', String(key)), principal)
           const { entryNo, isNew, lines } = await inJournal(
             db,
             principal.orgId,

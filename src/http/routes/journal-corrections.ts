@@ -68,7 +68,7 @@ export function journalCorrectionOperations({ db }: Parts): Operation[] {
           const { orgId } = principal
           const asked = {
             ...correctionAsked(body, principal),
-            idempotencyKey: entryKey(String(key)),
+            idempotencyKey: entryKey(principal, 'adjust', String(key)),
             description: body.description ?? null,
             lines: linesAsked(body.lines),
           }
