@@ -12,6 +12,7 @@ export const issueReceiptsJob: Job = {
           break
         }
         parts.bells.ring('send-receipts')
+        parts.bells.ring('deliver-webhooks')
       }
     }
   },

@@ -12,6 +12,7 @@ export const processInbox: Job = {
       }
       await processOrganisation(parts.db, orgId, parts.log, parts.shouldStop)
       parts.bells.ring('issue-receipts')
+      parts.bells.ring('deliver-webhooks')
     }
   },
 }

@@ -12,6 +12,7 @@ export const sendReceipts: Job = {
           break
         }
       }
+      parts.bells.ring('deliver-webhooks')
     }
   },
 }

@@ -2,7 +2,9 @@
 import { isConnectionError } from '../src/base/database-error.ts'
 import type { Parts } from '../src/base/parts.ts'
 import type { JobName } from '../src/base/queue.ts'
+import { noteDead } from '../src/inbox/dead.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
+import { organisationsToRotate } from '../src/keys/rotate.ts'
 import { forgetAnswers } from './forget-answers.ts'
 
 export const SWEEP_INTERVAL_MS = 3000
@@ -12,8 +14,10 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   events: 'process-inbox',
   receipts: 'issue-receipts',
   emails: 'send-receipts',
+  webhooks: 'deliver-webhooks',
   seals: 'seal-days',
   self_checks: 'self-check',
+  people_notes: 'link-people-audit',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)
@@ -25,6 +29,10 @@ export async function sweep(parts: Parts): Promise<void> {
       parts.bells.ring(BELL_OF[work])
     }
   }
+  if ((await organisationsToRotate(parts.db, parts.keyring.sealWith)).length > 0) {
+    parts.bells.ring('rotate-keys')
+  }
+  await noteDead(parts.db)
 }
 
 export interface Sweeper {

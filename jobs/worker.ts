@@ -7,10 +7,14 @@ import { messageOf } from '../src/base/problem.ts'
 import type { JobName, Listener } from '../src/base/queue.ts'
 import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
 import { confirmPayments } from './confirm-payments.ts'
+import { deliverWebhooks } from './deliver-webhooks.ts'
 import { issueReceiptsJob } from './issue-receipts.ts'
-import type { Job, JobParts } from './job.ts'
+import { runJob, type Job, type JobParts } from './job.ts'
+import { linkPeopleAudit } from './link-people-audit.ts'
+import { serveMetrics } from './metrics-page.ts'
 import { processInbox } from './process-inbox.ts'
 import { selfCheckJob } from './self-check.ts'
+import { rotateKeysJob } from './rotate-keys.ts'
 import { sealDays } from './seal-days.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
@@ -20,8 +24,11 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'process-inbox': processInbox,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
+  'deliver-webhooks': deliverWebhooks,
   'seal-days': sealDays,
   'self-check': selfCheckJob,
+  'link-people-audit': linkPeopleAudit,
+  'rotate-keys': rotateKeysJob,
 }
 
 export interface RunningWorker {
@@ -34,7 +41,7 @@ export function startWorker(parts: Parts): RunningWorker {
   const mailer = openMailer(parts.config.ses)
   const jobParts: JobParts = { ...parts, mailer, shouldStop: () => stopping }
   const listeners = Object.values(JOBS).map((job): Listener =>
-    parts.queues.listen(job.name, async () => await job.run(jobParts)),
+    parts.queues.listen(job.name, async () => await runJob(job, jobParts)),
   )
   const sweeper = startSweeper(parts)
   return {
@@ -49,13 +56,17 @@ export function startWorker(parts: Parts): RunningWorker {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    const parts = openParts(readConfig(process.env), 'bahi worker')
+    const config = readConfig(process.env)
+    const { host, workerMetricsPort: port } = config
+    const page = port === null ? null : await serveMetrics(host, port)
+    const parts = openParts(config, 'bahi worker')
     const worker = startWorker(parts)
     parts.log.info('working')
     outliveLostConnections(parts.log)
     endOnSignal(parts.log, async () => {
       await worker.close()
       await parts.close()
+      await page?.close()
     })
   } catch (error) {
     process.stderr.write(`${error instanceof ConfigError ? error.message : messageOf(error)}\n`)

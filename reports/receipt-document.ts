@@ -44,4 +44,6 @@ export interface ReceiptDocument {
   purpose: string | null
   nature: 'general' | 'corpus' | 'specific_grant'
   signatory: { name: string; designation: string }
+  /** The organisation's own looks, where it had chosen any; the logo's bytes are kept beside it. */
+  branding?: { colour: string | null; logoSha256: string | null }
 }

@@ -7,6 +7,7 @@ import {
   heightOf,
   LEFT,
   newSheet,
+  placeImage,
   reserve,
   WIDTH,
   writeColumns,
@@ -16,7 +17,7 @@ import {
 } from './sheet.ts'
 import type { Style } from './typeset.ts'
 
-/** The red of a bahi-khata's cloth binding, on its paper. */
+/** The red of a bahi-khata's cloth binding, where an organisation has no colour; on its paper. */
 const RED = '#8a1c2b'
 const PAPER = '#faf3ea'
 const INK = '#1d1b1a'
@@ -29,46 +30,65 @@ const PADDING = 14
 const COLUMN = { x: LEFT, width: WIDTH / 2 - 12, labels: 74 }
 const RIGHT_COLUMN = { ...COLUMN, x: LEFT + WIDTH - COLUMN.width }
 const KEY_EXTRA = 36
+const LOGO = { x: LEFT + WIDTH - 120, width: 120, height: 54 }
 
 /**
  * Renders a receipt as PDF (PDF/A-2b, fonts embedded, one A4 page unless its texts are very long).
  * Refuses, by assertion, what `receiptText` refuses: no amount, or a tax receipt without its
- * particulars.
+ * particulars. `logo` is the picture that the document names, which must be one that PDFKit reads.
  */
-export async function renderReceipt(receipt: ReceiptDocument): Promise<Buffer> {
+export async function renderReceipt(
+  receipt: ReceiptDocument,
+  logo: Buffer | null = null,
+): Promise<Buffer> {
   const text = receiptText(receipt)
   const sheet = newSheet(`Donation receipt ${receipt.number}`, receipt.issuedAt)
-  writeOrganisation(sheet, text)
-  writeTitle(sheet, text)
+  const colour = receipt.branding?.colour ?? RED
+  writeOrganisation(sheet, text, colour, logo)
+  writeTitle(sheet, text, colour)
   writeKeys(sheet, text.keys)
-  writeAmount(sheet, text)
+  writeAmount(sheet, text, colour)
   writeColumns(
     sheet,
-    () => writeSection(sheet, text.donor, COLUMN),
-    () => writeSection(sheet, text.donation, RIGHT_COLUMN),
+    () => writeSection(sheet, text.donor, COLUMN, colour),
+    () => writeSection(sheet, text.donation, RIGHT_COLUMN, colour),
   )
   if (text.tax !== null) {
-    writeSection(sheet, text.tax, { x: LEFT, width: WIDTH, labels: 128 })
+    writeSection(sheet, text.tax, { x: LEFT, width: WIDTH, labels: 128 }, colour)
   }
   writeEnd(sheet, text)
   return finish(sheet, text.foot, style('Regular', 7.5, GREY))
 }
 
-function writeOrganisation(sheet: Sheet, { organisation }: ReceiptText): void {
-  writeLine(sheet, RED, 3)
+function writeOrganisation(
+  sheet: Sheet,
+  { organisation }: ReceiptText,
+  colour: string,
+  logo: Buffer | null,
+): void {
+  writeLine(sheet, colour, 3)
   sheet.y += 15
-  writeRow(sheet, [full(organisation.name, style('Bold', 15, INK))])
+  const { page, y } = sheet
+  if (logo !== null) {
+    placeImage(sheet, LOGO, logo)
+  }
+  const width = logo === null ? WIDTH : WIDTH - LOGO.width - GAP
+  const beside = (text: string, look: Style) => ({ ...full(text, look), width })
+  writeRow(sheet, [beside(organisation.name, style('Bold', 15, INK))])
   sheet.y += 2
-  writeRow(sheet, [full(organisation.address, style('Regular', 9, GREY))])
-  writeRow(sheet, [full(organisation.ids, style('Regular', 9, GREY))])
+  writeRow(sheet, [beside(organisation.address, style('Regular', 9, GREY))])
+  writeRow(sheet, [beside(organisation.ids, style('Regular', 9, GREY))])
+  if (logo !== null && sheet.page === page) {
+    sheet.y = Math.max(sheet.y, y + LOGO.height)
+  }
   sheet.y += GAP
 }
 
-function writeTitle(sheet: Sheet, text: ReceiptText): void {
+function writeTitle(sheet: Sheet, text: ReceiptText, colour: string): void {
   reserve(sheet, 60)
   writeLine(sheet)
   sheet.y += GAP
-  writeRow(sheet, [full(text.title, style('Bold', 19, RED))])
+  writeRow(sheet, [full(text.title, style('Bold', 19, colour))])
   writeRow(sheet, [full(text.subtitle, style('Regular', 9.5, INK))])
   sheet.y += GAP
 }
@@ -96,7 +116,7 @@ function writeKeys(sheet: Sheet, keys: readonly Row[]): void {
   sheet.y += GAP
 }
 
-function writeAmount(sheet: Sheet, text: ReceiptText): void {
+function writeAmount(sheet: Sheet, text: ReceiptText, colour: string): void {
   const inside = { x: LEFT + PADDING, width: WIDTH - 2 * PADDING }
   const cells: Cell[] = [
     { ...inside, text: 'Amount received', style: style('Regular', 8, GREY) },
@@ -107,7 +127,7 @@ function writeAmount(sheet: Sheet, text: ReceiptText): void {
   reserve(sheet, height)
   const top = sheet.y
   fillBox(sheet, { x: LEFT, width: WIDTH, height }, PAPER)
-  fillBox(sheet, { x: LEFT, width: 3, height }, RED)
+  fillBox(sheet, { x: LEFT, width: 3, height }, colour)
   sheet.y += PADDING - 4
   for (const cell of cells) {
     writeRow(sheet, [cell])
@@ -115,10 +135,10 @@ function writeAmount(sheet: Sheet, text: ReceiptText): void {
   sheet.y = top + height + GAP
 }
 
-function writeSection(sheet: Sheet, section: Section, place: typeof COLUMN): void {
+function writeSection(sheet: Sheet, section: Section, place: typeof COLUMN, colour: string): void {
   const { x, width, labels } = place
   reserve(sheet, 50)
-  writeRow(sheet, [{ text: section.title, style: style('Bold', 10, RED), x, width }])
+  writeRow(sheet, [{ text: section.title, style: style('Bold', 10, colour), x, width }])
   sheet.y += 1
   fillBox(sheet, { x, width, height: 0.7 }, LINE)
   sheet.y += 4

@@ -114,6 +114,19 @@ export function fillBox(sheet: Sheet, box: Box, colour: string): void {
   sheet.pdf.rect(box.x, sheet.y, box.width, box.height).fill(colour)
 }
 
+/** A picture (PNG or JPEG) that fits into a box from here down, at its right edge. */
+export function placeImage(sheet: Sheet, box: Box, picture: Buffer): void {
+  const fit: [number, number] = [box.width, box.height]
+  sheet.pdf.image(picture, box.x, sheet.y, { fit, align: 'right', valign: 'center' })
+}
+
+/** Rejects where PDFKit cannot print the picture. */
+export async function tryImage(picture: Buffer): Promise<void> {
+  const sheet = newSheet('A picture', new Date(0))
+  placeImage(sheet, { x: LEFT, width: WIDTH, height: 100 }, picture)
+  await finish(sheet, '', { weight: 'Regular', size: 8, colour: '#000000' })
+}
+
 /** Puts the foot under every page and gives the file's bytes. */
 export function finish(sheet: Sheet, foot: string, style: Style): Promise<Buffer> {
   const { pdf, measure } = sheet

@@ -1,10 +1,14 @@
 /** Puts the demo organisation into an empty database and tells how to reach its endpoints. */
+import { randomBytes } from 'node:crypto'
 import { unseal, type Keyring } from '../src/base/crypto.ts'
+import type { Parts } from '../src/base/parts.ts'
 import { signToken } from '../src/http/auth.ts'
 import type { Config } from '../src/base/config.ts'
 import type { GatewayName } from '../src/gateways/fact.ts'
 import { createOrganisation } from '../db/seeds/organisation.ts'
 import { DEMO_ORG_ID, demoOrganisation } from '../db/seeds/demo.ts'
+import { hashPassword } from '../src/identity/passwords.ts'
+import { createUser, listUsers, setPassword } from '../src/identity/users.ts'
 import type { Running } from './simulate/running.ts'
 import { asOwner } from './stack.ts'
 
@@ -29,6 +33,24 @@ export async function seedDemo(config: Config, gatewaysUrl: string): Promise<boo
       gatewaysUrl,
     ])
     return true
+  })
+}
+
+/** Gives the demo organisation its first admin, whose password is told here only; null later. */
+export async function firstAdmin({
+  db,
+}: Pick<Parts, 'db'>): Promise<{ email: string; password: string } | null> {
+  const email = 'admin@ashakiran.example'
+  const password = randomBytes(12).toString('base64url')
+  const hash = await hashPassword(password)
+  return await db.transact(DEMO_ORG_ID, async (trx) => {
+    if ((await listUsers(trx, { limit: 1, after: null })).length > 0) {
+      return null
+    }
+    const admin = { email, name: 'Demo admin', role: 'admin' } as const
+    const { userId } = await createUser(trx, admin, 'npm start')
+    await setPassword(trx, userId, { hash, session: null })
+    return { email, password }
   })
 }
 

@@ -7,7 +7,7 @@ import { messageOf } from '../src/base/problem.ts'
 import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
 import { startServer, type RunningServer } from '../src/server.ts'
 import { startWorker } from '../jobs/worker.ts'
-import { describeRunning, seedDemo } from './demo-organisation.ts'
+import { describeRunning, firstAdmin, seedDemo } from './demo-organisation.ts'
 import { startTestGateways } from './simulate/gateway-server.ts'
 import { startStack } from './stack.ts'
 
@@ -58,6 +58,7 @@ async function main(): Promise<void> {
     const isDemo = gateways !== null && (await seedDemo(config, gateways.url))
     const parts = openParts(config, 'bahi')
     stops.push(parts.close)
+    const admin = isDemo ? await firstAdmin(parts) : null
     const worker = startWorker(parts)
     stops.push(worker.close)
     const server = await listen(parts)
@@ -82,6 +83,9 @@ async function main(): Promise<void> {
         `  Mailbox    ${stack.mailboxUrl ?? 'AWS SES'}`,
         `  Postgres   ${process.env['DATABASE_URL'] === undefined ? 'embedded' : 'DATABASE_URL'}`,
         `  Queues     ${config.redisUrl === null ? 'BullMQ on Postgres' : 'BullMQ on Redis'}`,
+        ...(admin === null
+          ? []
+          : [`  Sign in    demo, ${admin.email}, ${admin.password} (shown this once)`]),
         ...(isDemo ? ['  Traffic    npm run simulate', '  Token      npm run -s token'] : []),
         '',
         '  Ctrl-C ends it.',

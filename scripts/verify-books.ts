@@ -11,8 +11,10 @@ import { openLog } from '../src/base/log.ts'
 import { messageOf } from '../src/base/problem.ts'
 import { verifySeals, type SealsReport } from '../src/exports/verify-seals.ts'
 import { verifyDonations } from '../src/inbox/verify.ts'
+import { rowsUnderOtherKeys } from '../src/keys/rotate.ts'
 import type { Finding } from '../src/ledger/checks/finding.ts'
 import { verifyEntries } from '../src/ledger/checks/verify-entries.ts'
+import { verifyPeople } from '../src/ledger/checks/verify-people.ts'
 import { verifyLedger } from '../src/ledger/checks/verify.ts'
 import { startStack } from './stack.ts'
 
@@ -22,11 +24,15 @@ export interface Verification {
   /** The newest sealed day of each organisation that has one, to compare with what it published. */
   sealed: { organisation: string; days: number; newest: NonNullable<SealsReport['newest']> }[]
   findings: { organisation: string; finding: Finding }[]
+  /** Rows under another data key than the one that seals; undefined where it was not asked. */
+  underOtherKeys?: { keyId: string; rows: bigint }
 }
 
 export interface Extent {
   /** The hash chain and the seals only: no balances, no donations. */
   chainOnly?: boolean
+  /** The id of the data key that seals now, to count what is not sealed with it. */
+  sealWith?: string
 }
 
 /** Checks every organisation of the database; `say` hears how far it is. */
@@ -51,12 +57,19 @@ export async function verifyBooks(
         ? await verifyEntries(db, orgId, onProgress)
         : await verifyLedger(db, orgId, onProgress)
     const { newest, ...seals } = await verifySeals(db, orgId)
-    const findings = [...ledger.findings, ...seals.findings]
+    const people = await verifyPeople(db, orgId)
+    const findings = [...ledger.findings, ...seals.findings, ...people.findings]
     if (extent.chainOnly !== true) {
       findings.push(...(await verifyDonations(db, orgId)))
     }
     if (newest !== null) {
       verification.sealed.push({ organisation: slug, days: seals.days, newest })
+    }
+    if (extent.sealWith !== undefined) {
+      const left = Object.values(await rowsUnderOtherKeys(db, orgId, extent.sealWith))
+      const before = verification.underOtherKeys?.rows ?? 0n
+      const rows = left.reduce((sum, one) => sum + one, before)
+      verification.underOtherKeys = { keyId: extent.sealWith, rows }
     }
     verification.entries += ledger.entries
     verification.findings.push(...findings.map((finding) => ({ organisation: slug, finding })))
@@ -66,7 +79,7 @@ export async function verifyBooks(
 
 /** The verification in words, a line each. */
 export function describeVerification(verification: Verification): string[] {
-  const { organisations, entries, sealed, findings } = verification
+  const { organisations, entries, sealed, findings, underOtherKeys: under } = verification
   return [
     ...sealed.map(
       ({ organisation, days, newest }) =>
@@ -76,6 +89,9 @@ export function describeVerification(verification: Verification): string[] {
     ...findings.map(
       ({ organisation, finding }) => `  ${organisation}: ${finding.check}: ${finding.detail}`,
     ),
+    ...(under === undefined || under.rows === 0n
+      ? []
+      : [`  ${under.rows} rows are not sealed with the data key "${under.keyId}" yet`]),
     findings.length === 0
       ? `The books agree: ${entries} entries of ${organisations} organisation(s), derived anew.`
       : `The books do not agree: ${findings.length} finding(s).`,
@@ -99,7 +115,10 @@ async function main(): Promise<number> {
         process.stderr.write(`\r${line}\x1b[K`)
       }
     }
-    const verification = await verifyBooks(db, say, { chainOnly: values.chain })
+    const verification = await verifyBooks(db, say, {
+      chainOnly: values.chain,
+      sealWith: stack.config.dataKeys.sealWith,
+    })
     if (isTerminal) {
       process.stderr.write('\r\x1b[K')
     }

@@ -2,30 +2,45 @@
 import express, { type Express } from 'express'
 import helmet from 'helmet'
 import type { Parts } from './base/parts.ts'
-import { authenticate } from './http/auth.ts'
+import type { Limits } from './http/limits.ts'
 import { mount } from './http/mount.ts'
 import { sayWhetherMoved } from './http/moved.ts'
 import type { Operation } from './http/operation.ts'
 import { noSuchRoute, renderProblems } from './http/problem-json.ts'
 import { observeRequests } from './http/request.ts'
 import { accountOperations } from './http/routes/accounts.ts'
+import { approvalOperations } from './http/routes/approvals.ts'
+import { apiKeyOperations } from './http/routes/api-keys.ts'
 import { contractRoutes } from './http/routes/contract.ts'
 import { currencyOperations } from './http/routes/currencies.ts'
 import { donationOperations } from './http/routes/donations.ts'
+import { donorOperations } from './http/routes/donors.ts'
 import { exchangeOperations } from './http/routes/exchanges.ts'
 import { exportOperations } from './http/routes/exports.ts'
+import { fundOperations } from './http/routes/funds.ts'
+import { gatewayAccountOperations } from './http/routes/gateway-accounts.ts'
 import { healthRoutes } from './http/routes/health.ts'
 import { inboxOperations } from './http/routes/inbox.ts'
 import { journalCorrectionOperations } from './http/routes/journal-corrections.ts'
 import { journalEntryOperations } from './http/routes/journal-entries.ts'
 import { journalPostingOperations } from './http/routes/journal-posting.ts'
+import { oidcProviderOperations, oidcRoutes } from './http/routes/oidc.ts'
+import { organisationOperations } from './http/routes/organisation.ts'
+import { organisationRoutes } from './http/routes/organisations.ts'
 import { paymentOperations } from './http/routes/payments.ts'
+import { peopleAuditOperations } from './http/routes/people-audit.ts'
 import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
+import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
 import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
+import { signInOperations } from './http/routes/sign-in.ts'
 import { statementOperations } from './http/routes/statements.ts'
 import { trialBalanceOperations } from './http/routes/trial-balance.ts'
+import { userOperations } from './http/routes/users.ts'
+import { webhookDeliveryOperations } from './http/routes/webhook-deliveries.ts'
+import { webhookSubscriptionOperations } from './http/routes/webhook-subscriptions.ts'
+import { webhookEndpointOperations } from './http/routes/webhook-endpoints.ts'
 import { webhookRoutes } from './http/routes/webhooks.ts'
 import { sayVersion } from './http/version.ts'
 import type { Batcher } from './ledger/posting/batcher.ts'
@@ -37,6 +52,7 @@ export interface AppState {
   publicUrl(): string
   /** The process's own, so that requests that come together are posted together. */
   batcher: Batcher
+  limits: Limits
 }
 
 export function makeApp(parts: Parts, state: AppState): Express {
@@ -44,14 +60,18 @@ export function makeApp(parts: Parts, state: AppState): Express {
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('etag', false)
+  app.set('trust proxy', [...parts.config.trustedProxies])
   app.use(observeRequests(parts.log))
-  app.use('/webhooks', webhookRoutes(parts))
+  app.use('/webhooks', webhookRoutes(parts, state.limits))
   app.get('/metrics', freshSelfCheckGauges(parts))
   app.use(healthRoutes(parts, state.isDraining))
   app.use(helmet())
   const offered = operations(parts, state)
   app.use(contractRoutes(offered))
-  app.use('/v1', sayVersion, authenticate(parts.config.jwtSecret), mount(offered, parts))
+  app.use('/auth/oidc', state.limits.signIn, oidcRoutes(parts, state.publicUrl))
+  const operators = organisationRoutes(parts, state.publicUrl)
+  app.use('/v1/organisations', sayVersion, state.limits.signIn, operators)
+  app.use('/v1', sayVersion, mount(offered, parts, state.limits))
   app.use(noSuchRoute)
   app.use('/v1', sayWhetherMoved)
   app.use(renderProblems(parts.log))
@@ -65,6 +85,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...journalPostingOperations(parts, state.batcher),
     ...journalCorrectionOperations(parts),
     ...exchangeOperations(parts),
+    ...approvalOperations(),
     ...accountOperations(),
     ...statementOperations(),
     ...trialBalanceOperations(),
@@ -73,9 +94,22 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...selfCheckOperations(),
     ...proofOperations(parts),
     ...exportOperations(parts),
+    ...peopleAuditOperations(parts),
     ...donationOperations(parts, state.publicUrl),
+    ...donorOperations(parts),
     ...paymentOperations(),
     ...receiptOperations(parts),
     ...inboxOperations(),
+    ...webhookSubscriptionOperations(parts),
+    ...webhookDeliveryOperations(parts),
+    ...signInOperations(parts),
+    ...userOperations(),
+    ...apiKeyOperations(),
+    ...organisationOperations(parts),
+    ...fundOperations(),
+    ...receiptSeriesOperations(),
+    ...gatewayAccountOperations(parts),
+    ...webhookEndpointOperations(parts, state.publicUrl),
+    ...oidcProviderOperations(parts, state.publicUrl),
   ]
 }

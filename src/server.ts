@@ -1,12 +1,14 @@
 /** The API process: opens its parts, listens, and drains on SIGTERM. */
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { makeApp } from './app.ts'
 import { ConfigError, readConfig } from './base/config.ts'
 import { openParts, type Parts } from './base/parts.ts'
 import { endOnSignal, outliveLostConnections } from './base/signals.ts'
 import { messageOf } from './base/problem.ts'
+import { guardedServer } from './http/connections.ts'
+import { openLimits } from './http/limits.ts'
 import { openBatcher } from './ledger/posting/batcher.ts'
 
 export interface RunningServer {
@@ -15,8 +17,6 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
 const DRAIN_MS = 20_000
 const IDLE_CHECK_MS = 50
 
@@ -24,14 +24,19 @@ const IDLE_CHECK_MS = 50
 export async function startServer(parts: Parts, port: number): Promise<RunningServer> {
   let draining = false
   let url = ''
+  const limits = openLimits(parts.config, parts.log)
   const batcher = openBatcher(parts.db)
-  const app = makeApp(parts, { isDraining: () => draining, publicUrl: () => url, batcher })
-  const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-    app,
-  )
+  const app = makeApp(parts, {
+    isDraining: () => draining,
+    publicUrl: () => parts.config.publicUrl ?? url,
+    batcher,
+    limits,
+  })
+  const { connections, trustedProxies } = parts.config
+  const server = guardedServer({ ...connections, trustedProxies }, app)
   server.listen(port, parts.config.host)
-  await once(server, 'listening').catch((error: unknown) => {
+  await once(server, 'listening').catch(async (error: unknown) => {
+    await limits.close()
     if (/ENOTFOUND|EADDRNOTAVAIL|EAI_AGAIN/.test(messageOf(error))) {
       throw new Error(`HOST ${parts.config.host} is no address of this machine`, { cause: error })
     }
@@ -50,6 +55,7 @@ export async function startServer(parts: Parts, port: number): Promise<RunningSe
       clearInterval(idle)
       clearTimeout(late)
       await batcher.close()
+      await limits.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 /** The demo organisation: an invented trust in Pune with test accounts at both gateways. */
 import { randomBytes } from 'node:crypto'
-import type { OrganisationSpec } from './organisation.ts'
+import type { OrganisationSpec } from '../../src/organisations/create.ts'
 
 export const DEMO_ORG_ID = 1
 

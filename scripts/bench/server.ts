@@ -20,6 +20,10 @@ export interface BenchServer {
   url: string
   /** A folder that the server may read and write. */
   directory: string
+  /** Where Razorpay's webhooks of the organisation come in, and what signs them. */
+  webhook: { path: string; secret: string }
+  /** DATA_KEYS of a process that works on this database. */
+  dataKeys: string
   /** `settings` go over the embedded server's own, to see what is inside. */
   db: Database
   close(): Promise<void>
@@ -39,13 +43,21 @@ export async function openBenchServer(
   })
   await migrate(url)
   const keyring = { sealWith: 'bench', keys: new Map([['bench', Buffer.alloc(32)]]) }
-  await asOwner(url, async (client) => {
-    await createOrganisation(client, keyring, demoOrganisation('http://bench.test'))
-  })
+  const organisation = demoOrganisation('http://bench.test')
+  const endpoints = await asOwner(
+    url,
+    async (client) => await createOrganisation(client, keyring, organisation),
+  )
+  const razorpay = organisation.gateways.find(({ gateway }) => gateway === 'razorpay')
   const db = openDatabase({ url, poolSize: CONNECTIONS, log: openLog('warn', 'bench') })
   return {
     url,
     directory,
+    webhook: {
+      path: `/webhooks/razorpay/${endpoints.get('razorpay') ?? ''}`,
+      secret: razorpay?.webhookSecret ?? '',
+    },
+    dataKeys: `bench:${Buffer.alloc(32).toString('base64')}`,
     db,
     async close() {
       await db.close()

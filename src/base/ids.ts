@@ -2,7 +2,24 @@
 import { randomBytes } from 'node:crypto'
 
 export type IdPrefix =
-  'don' | 'dnr' | 'evt' | 'eml' | 'obx' | 'pmt' | 'rcp' | 'rej' | 'req' | 'whe' | 'whs'
+  | 'apr'
+  | 'dlv'
+  | 'don'
+  | 'dnr'
+  | 'evt'
+  | 'eml'
+  | 'obx'
+  | 'key'
+  | 'msg'
+  | 'pmt'
+  | 'rcp'
+  | 'rej'
+  | 'req'
+  | 'ses'
+  | 'sub'
+  | 'usr'
+  | 'whe'
+  | 'whs'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 

@@ -1,22 +1,18 @@
 /** One JSON line a record, secrets and personal ids removed before it is written. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { pino, type Logger } from 'pino'
 import type { Config } from './config.ts'
+import { withoutPans, withoutSecrets } from './private.ts'
+import { traceId } from './tracing.ts'
 
 export type Log = Logger
 
-const HIDDEN = [
-  'authorization',
-  'cookie',
-  'password',
-  'secret',
-  'token',
-  'pan',
-  'taxId',
-  'tax_id',
-  'aadhaar',
-  'keySecret',
-  'hash',
-]
+const requests = new AsyncLocalStorage<string>()
+
+/** Runs work, and all that comes of it, with a request's id in its log lines. */
+export function forRequest<T>(requestId: string, work: () => T): T {
+  return requests.run(requestId, work)
+}
 
 /** The process's log, on standard output. */
 export function openLog(level: Config['logLevel'], name: string): Log {
@@ -24,9 +20,22 @@ export function openLog(level: Config['logLevel'], name: string): Log {
     name,
     level,
     serializers: { err: plainError },
-    redact: { paths: HIDDEN.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[hidden]' },
+    mixin: placeOf,
+    formatters: { log: (record) => withoutSecrets(record) as Record<string, unknown> },
+    // Whatever a message or a stack may hold: no PAN leaves the process.
+    hooks: { streamWrite: withoutPans },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   })
+}
+
+/** What a line belongs to: its request and trace, where there is one. */
+function placeOf(): object {
+  const requestId = requests.getStore()
+  const trace = traceId()
+  return {
+    ...(requestId === undefined ? {} : { request_id: requestId }),
+    ...(trace === undefined ? {} : { trace_id: trace }),
+  }
 }
 
 /** An error without what libraries hang on it (connections, rows): those may hold data. */

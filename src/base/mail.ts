@@ -3,6 +3,7 @@ import { SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
 import MailComposer from 'nodemailer/lib/mail-composer/index.js'
 import type { Config } from './config.ts'
 import { messageOf } from './problem.ts'
+import { inSpan } from './tracing.ts'
 
 export interface Mail {
   from: { name: string; address: string }
@@ -57,7 +58,12 @@ export function openMailer(config: Config['ses'], timeoutMs = TIMEOUT_MS): Maile
         }),
   })
   return {
-    send: async (mail) => await send(client, mail),
+    send: async (mail) =>
+      await inSpan('send email', { kind: 'client' }, async (span) => {
+        const result = await send(client, mail)
+        span.setAttribute('bahi.outcome', result.outcome)
+        return result
+      }),
     close: () => client.destroy(),
   }
 }

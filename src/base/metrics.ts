@@ -46,6 +46,20 @@ export const emails = new Counter({
   registers: [registry],
 })
 
+export const webhookDeliveries = new Counter({
+  name: 'bahi_webhook_deliveries_total',
+  help: 'Attempts to deliver webhooks by outcome; and subscriptions disabled by their failures.',
+  labelNames: ['outcome'],
+  registers: [registry],
+})
+
+export const webhookDeliverySeconds = new Histogram({
+  name: 'bahi_webhook_delivery_duration_seconds',
+  help: 'Time of one attempt to deliver a webhook.',
+  buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  registers: [registry],
+})
+
 export const waiting = new Gauge({
   name: 'bahi_waiting_rows',
   help: 'Rows that wait for work, as the last sweep saw them.',
@@ -78,6 +92,82 @@ export const accountsFrozen = new Gauge({
   name: 'bahi_accounts_frozen',
   help: 'Accounts that take no postings because they do not agree, as the last self-check saw it.',
   labelNames: ['organisation'],
+  registers: [registry],
+})
+
+export const webhookAgeSeconds = new Histogram({
+  name: 'bahi_webhook_age_seconds',
+  help: 'Time from the arrival of a webhook to the end of its processing.',
+  labelNames: ['gateway'],
+  buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600, 86_400],
+  registers: [registry],
+})
+
+export const deadRows = new Gauge({
+  name: 'bahi_dead_rows',
+  help: 'Rows that nothing tries any more and somebody has to look at, as the last sweep saw them.',
+  labelNames: ['kind'],
+  registers: [registry],
+})
+
+export const emailRows = new Gauge({
+  name: 'bahi_receipt_email_rows',
+  help: 'Receipt emails that ended without success, by state, as the last sweep saw them.',
+  labelNames: ['state'],
+  registers: [registry],
+})
+
+export const jobSeconds = new Histogram({
+  name: 'bahi_job_duration_seconds',
+  help: 'Time of one run of a job, by how it ended.',
+  labelNames: ['job', 'outcome'],
+  buckets: [0.01, 0.05, 0.25, 1, 5, 15, 60, 300],
+  registers: [registry],
+})
+
+export const gatewaySeconds = new Histogram({
+  name: 'bahi_gateway_call_duration_seconds',
+  help: 'Time of one call to a gateway, by the status of its answer (none: there was no answer).',
+  labelNames: ['gateway', 'status'],
+  buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  registers: [registry],
+})
+
+export const overLimit = new Counter({
+  name: 'bahi_rate_limited_total',
+  help: 'Calls above the limit of their class; those of webhooks are only counted, not refused.',
+  labelNames: ['class'],
+  registers: [registry],
+})
+
+export const rateLimiterFailures = new Counter({
+  name: 'bahi_rate_limiter_failures_total',
+  help: 'Times that the shared store of the rate limits did not answer.',
+  registers: [registry],
+})
+
+export const connectionsOpen = new Gauge({
+  name: 'bahi_connections_open',
+  help: 'Open connections of the HTTP server.',
+  registers: [registry],
+})
+
+export const connectionsRefused = new Counter({
+  name: 'bahi_connections_refused_total',
+  help: 'Connections refused above a cap: of all together, or of one address.',
+  labelNames: ['cap'],
+  registers: [registry],
+})
+
+export const connectionsSilent = new Counter({
+  name: 'bahi_connections_silent_total',
+  help: 'Connections ended because their caller neither sent nor read for a minute.',
+  registers: [registry],
+})
+
+export const rowsUnderOldKeys = new Gauge({
+  name: 'bahi_rows_under_old_keys',
+  help: 'Rows that are not sealed with the first of DATA_KEYS yet, as the last rotation saw them.',
   registers: [registry],
 })
 

@@ -1,10 +1,13 @@
 /** Opens what every process of the service needs, from its configuration, and closes it again. */
+import { openRedisCache } from './cache-redis.ts'
+import { openNearCache, type NearCache, type TextCache } from './cache.ts'
 import type { Config } from './config.ts'
 import type { Keyring } from './crypto.ts'
 import { openDatabase, type Database } from './db.ts'
 import { openFiles, type Files } from './files.ts'
 import { openLog, type Log } from './log.ts'
 import { openBells, queueBackend, type Bells, type QueueBackend } from './queue.ts'
+import { openTracing } from './tracing.ts'
 
 export interface Parts {
   config: Config
@@ -14,12 +17,25 @@ export interface Parts {
   files: Files
   queues: QueueBackend
   bells: Bells
+  caches: Caches
   close(): Promise<void>
 }
+
+export interface Caches {
+  /** In this process: what another process changes is seen here after `NEAR_MS` at the latest. */
+  near: NearCache
+  /** In Redis where there is one, dropped for all processes at once; else in this process too. */
+  shared: TextCache
+}
+
+const NEAR_MS = 5000
+const NEAR_ENTRIES_MAX = 10_000
+const SHARED_MS = 30_000
 
 /** `name` stands in log lines and in Postgres' list of connections. */
 export function openParts(config: Config, name: string): Parts {
   const log = openLog(config.logLevel, name)
+  const tracing = openTracing(config.otlpEndpoint, name, (message) => log.warn(message))
   const db = openDatabase({
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
@@ -28,6 +44,9 @@ export function openParts(config: Config, name: string): Parts {
   })
   const queues = queueBackend(config, log)
   const bells = openBells(queues, log)
+  const near = openNearCache({ ttlMs: NEAR_MS, entriesMax: NEAR_ENTRIES_MAX })
+  const { redisUrl: url, redisPrefix: prefix } = config
+  const shared = url === null ? near : openRedisCache({ url, prefix, ttlMs: SHARED_MS, log })
   return {
     config,
     log,
@@ -36,9 +55,12 @@ export function openParts(config: Config, name: string): Parts {
     files: openFiles(config.filesDir, config.dataKeys),
     queues,
     bells,
+    caches: { near, shared },
     async close() {
+      shared.close()
       await bells.close()
       await db.close()
+      await tracing.close()
     },
   }
 }

@@ -6,6 +6,7 @@ import { isConnectionError, isTimedOut, sqlStateOf } from './database-error.ts'
 import type { Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
 import { serializationRetries } from './metrics.ts'
 import { Problem } from './problem.ts'
+import { inSpan, spanEvent } from './tracing.ts'
 
 /** 40001 and 40P01: Postgres undid the transaction and asks for it to be run again. */
 const RETRY_CODES = new Set(['40001', '40P01'])
@@ -18,17 +19,18 @@ export async function transact<T>(
   work: (trx: Trx) => Promise<T>,
   options: TransactOptions,
 ): Promise<T> {
+  const isolation = options.isolation ?? 'serializable'
   return await again(
+    isolation,
+    scope,
     async () =>
       await onConnection(pool, async (client, discard) => {
         const lock = options.queue === undefined ? null : lockOf(options.queue, scope)
-        await begin(client, scope, options.isolation ?? 'serializable', lock).catch(
-          (error: unknown) => {
-            // It may have been given up just when it had the lock, which the session then keeps.
-            discard(error instanceof Error ? error : new Error(String(error)))
-            throw isTimedOut(error) ? tooBusy(error) : error
-          },
-        )
+        await begin(client, scope, isolation, lock).catch((error: unknown) => {
+          // It may have been given up just when it had the lock, which the session then keeps.
+          discard(error instanceof Error ? error : new Error(String(error)))
+          throw isTimedOut(error) ? tooBusy(error) : error
+        })
         return await finish(client, work, { scope, lock, discard })
       }),
   )
@@ -41,7 +43,11 @@ export async function transactOnce<Row extends object>(
   statement: Statement,
   queue: WriterQueue,
 ): Promise<Row[]> {
-  return await again(async () => await sendOnce<Row>(pool, scope, statement, queue))
+  return await again(
+    'serializable',
+    scope,
+    async () => await sendOnce<Row>(pool, scope, statement, queue),
+  )
 }
 
 /** A read-only transaction with one snapshot for all its queries. */
@@ -50,10 +56,16 @@ export async function readOnly<T>(
   scope: Scope,
   work: (trx: Trx) => Promise<T>,
 ): Promise<T> {
-  return await onConnection(pool, async (client, discard) => {
-    await begin(client, scope, 'repeatable read read only', null)
-    return await finish(client, work, { scope, lock: null, discard })
-  })
+  const mode = 'repeatable read read only'
+  return await traced(
+    mode,
+    scope,
+    async () =>
+      await onConnection(pool, async (client, discard) => {
+        await begin(client, scope, mode, null)
+        return await finish(client, work, { scope, lock: null, discard })
+      }),
+  )
 }
 
 async function sendOnce<Row extends object>(
@@ -91,7 +103,11 @@ async function sendOnce<Row extends object>(
 }
 
 /** Runs the work again, whole, where Postgres undid it because of others. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
+async function again<T>(mode: string, scope: Scope, work: () => Promise<T>): Promise<T> {
+  return await traced(mode, scope, async () => await untilDone(work))
+}
+
+async function untilDone<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work()
@@ -101,6 +117,7 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
         throw error
       }
       serializationRetries.inc({ code })
+      spanEvent('retry', { 'db.response.status_code': code, attempt })
       if (attempt === ATTEMPTS_MAX) {
         throw tooBusy(error)
       }
@@ -108,6 +125,17 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
       await delay(Math.random() * 5 * 2 ** Math.min(attempt - 1, 7))
     }
   }
+}
+
+/** One span for a transaction with all its attempts. */
+async function traced<T>(mode: string, scope: Scope, work: () => Promise<T>): Promise<T> {
+  const attributes = {
+    'db.system.name': 'postgresql',
+    'db.operation.name': 'transaction',
+    'bahi.isolation': mode,
+    'bahi.organisation': String(scope),
+  }
+  return await inSpan('transaction', { kind: 'client', attributes }, work)
 }
 
 function tooBusy(cause: unknown): Problem {

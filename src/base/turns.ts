@@ -14,8 +14,10 @@ interface Waiting {
   timer: NodeJS.Timeout
 }
 
-/** `together` may work at once for one key; others wait for `timeoutMs` at most. */
-export function openTurns(together: number, timeoutMs: number): Turns {
+const BOOKS_BUSY = 'Too many others write to the same books; nothing was written. Try again.'
+
+/** `together` may work at once for one key; others wait for `timeoutMs`, then hear `detail`. */
+export function openTurns(together: number, timeoutMs: number, detail = BOOKS_BUSY): Turns {
   const queues = new Map<string, { working: number; waiting: Set<Waiting> }>()
 
   const wait = async (waiting: Set<Waiting>): Promise<void> => {
@@ -24,7 +26,6 @@ export function openTurns(together: number, timeoutMs: number): Turns {
         go: resolve,
         timer: setTimeout(() => {
           waiting.delete(one)
-          const detail = 'Too many others write to the same books; nothing was written. Try again.'
           reject(new Problem('unavailable', { detail, moved: 'no', retryAfter: 1 }))
         }, timeoutMs),
       }

@@ -6,8 +6,9 @@ import { Problem } from '../base/problem.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { GatewayOrder, NewOrder } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
+import { assertSwitchedOn } from '../organisations/settings.ts'
 import { insertDonor, type NewDonor } from './donors.ts'
-import { loadGatewayAccount } from './gateway-account.ts'
+import { loadEnabledAccount } from './gateway-account.ts'
 
 export type Nature = 'general' | 'corpus' | 'specific_grant'
 
@@ -39,9 +40,9 @@ export interface CheckoutOptions {
 }
 
 /**
- * Writes the donation, asks the gateway for an order, and notes it. Throws `unknown_fund`,
- * `unknown_gateway`, `foreign_contribution`, or the gateway's refusal; then no money can move,
- * because no donor has an order to pay.
+ * Writes the donation, asks the gateway for an order, and notes it. Throws `switched_off`,
+ * `unknown_fund`, `fund_closed`, `unknown_gateway`, `gateway_disabled`, `foreign_contribution`, or
+ * the gateway's refusal; then no money can move, because no donor has an order to pay.
  */
 export async function openDonation(
   db: Database,
@@ -53,9 +54,10 @@ export async function openDonation(
   const { account, fundName } = await db.transact(
     orgId,
     async (trx) => {
+      await assertSwitchedOn(trx, 'donations')
       const name = await fundNamed(trx, donation.fund)
       await assertMayTake(trx, donation)
-      const opened = await loadGatewayAccount(trx, options.keyring, donation.gateway)
+      const opened = await loadEnabledAccount(trx, options.keyring, donation.gateway)
       await insertDonation(trx, donationId, donation, options.keyring)
       return { account: opened, fundName: name }
     },
@@ -92,8 +94,8 @@ function referenceOf(donationId: string): string {
 }
 
 async function fundNamed(trx: Trx, fund: string): Promise<string> {
-  const [row] = await trx.query<{ name: string }>(
-    'select name from funds where org_id = $1 and fund = $2',
+  const [row] = await trx.query<{ name: string; closed_at: Date | null }>(
+    'select name, closed_at from funds where org_id = $1 and fund = $2',
     [trx.scope, fund],
   )
   if (row === undefined) {
@@ -101,6 +103,10 @@ async function fundNamed(trx: Trx, fund: string): Promise<string> {
       detail: `The organisation has no fund "${fund}".`,
       moved: 'no',
     })
+  }
+  if (row.closed_at !== null) {
+    const detail = `The fund "${fund}" is closed; choose another one.`
+    throw new Problem('fund_closed', { detail, moved: 'no' })
   }
   return row.name
 }

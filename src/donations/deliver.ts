@@ -3,13 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { delayAfter, type Backoff } from '../base/backoff.ts'
 import type { Keyring } from '../base/crypto.ts'
 import { isConnectionError } from '../base/database-error.ts'
-import type { Database } from '../base/db.ts'
+import type { Database, Trx } from '../base/db.ts'
 import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
 import type { Mailer, SendResult } from '../base/mail.ts'
 import { emails } from '../base/metrics.ts'
 import { messageOf } from '../base/problem.ts'
+import { inSpan, type TraceContext } from '../base/tracing.ts'
 import { receiptPdf, recordPdfHash, type IssuedReceipt } from './receipt-file.ts'
+import { tellOfEmails, type ToldEmail } from './tell.ts'
 
 export interface DeliveryParts {
   db: Database
@@ -41,32 +43,35 @@ interface Claimed extends IssuedReceipt {
   legal_name: string
   mail_from: string
   mail_from_name: string
+  trace_context: TraceContext | null
 }
 
 /** Sends what is due for one organisation; gives how many emails it took in hand. */
 export async function deliverReceipts(parts: DeliveryParts, orgId: number): Promise<number> {
   const claimed = await claim(parts.db, orgId)
-  await Promise.all(claimed.map(async (email) => await deliver(parts, orgId, email)))
+  await Promise.all(
+    claimed.map(async (email) => {
+      const attributes = { 'bahi.receipt': email.receipt_id, 'bahi.attempt': email.attempts }
+      const options = { parent: email.trace_context, attributes }
+      await inSpan('send receipt', options, async () => await deliver(parts, orgId, email))
+    }),
+  )
   return claimed.length
 }
 
 async function claim(db: Database, orgId: number): Promise<Claimed[]> {
   return await db.transact(
     orgId,
-    async (trx) =>
-      await trx.query<Claimed>(
-        `with given_up as (
-         -- Handed to SES by a worker that died then, and not for the first time.
-         update receipt_emails
-            set state = 'unconfirmed', unknown_attempts = unknown_attempts + 1,
-                last_error = 'its worker died, and SES may have taken it'
-          where org_id = $1 and state = 'sending' and next_try_at <= now()
-            and unknown_attempts + 1 >= $4
-       ), due as (
+    async (trx) => {
+      await giveUp(trx)
+      return await trx.query<Claimed>(
+        `with due as (
          select org_id, email_id from receipt_emails
           where org_id = $1 and next_try_at <= now()
             and (state in ('waiting', 'claimed')
                  or (state = 'sending' and unknown_attempts + 1 < $4))
+            and not exists (select from organisations o
+                             where o.org_id = $1 and 'receipt_emails' = any(o.switched_off))
           order by next_try_at, email_id limit $2
           for update skip locked
        ), mine as (
@@ -78,16 +83,34 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
            from due where e.org_id = due.org_id and e.email_id = due.email_id
          returning e.*
        )
-       select m.email_id, m.to_name, m.to_address, m.attempts, m.unknown_attempts,
+       select m.email_id, m.to_name, m.to_address, m.attempts, m.unknown_attempts, m.trace_context,
               r.receipt_id, r.number,
-              r.document_sealed, r.pdf_sha256, r.amount, o.legal_name, o.mail_from, o.mail_from_name
+              r.document_sealed, r.pdf_sha256, r.amount, o.legal_name, o.mail_from,
+              o.mail_from_name, l.bytes as logo
          from mine m
          join receipts r on r.org_id = m.org_id and r.receipt_id = m.receipt_id
-         join organisations o on o.org_id = m.org_id`,
+         join organisations o on o.org_id = m.org_id
+         left join organisation_logos l on l.org_id = r.org_id and l.sha256 = r.logo_sha256`,
         [orgId, CLAIM_MAX, CLAIM_MS, UNKNOWN_MAX],
-      ),
+      )
+    },
     { isolation: 'read committed' },
   )
+}
+
+/** What was handed to SES by a worker that died then, and not for the first time. */
+async function giveUp(trx: Trx): Promise<void> {
+  const given = await trx.query<ToldEmail>(
+    `update receipt_emails e
+        set state = 'unconfirmed', unknown_attempts = e.unknown_attempts + 1,
+            last_error = 'its worker died, and SES may have taken it'
+       from receipts r
+      where e.org_id = $1 and e.state = 'sending' and e.next_try_at <= now()
+        and e.unknown_attempts + 1 >= $2 and r.org_id = $1 and r.receipt_id = e.receipt_id
+      returning e.receipt_id, r.donation_id, e.state`,
+    [trx.scope, UNKNOWN_MAX],
+  )
+  await tellOfEmails(trx, given)
 }
 
 async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Promise<void> {
@@ -204,13 +227,16 @@ async function record(db: Database, orgId: number, attempt: Attempt): Promise<vo
         await recordPdfHash(trx, email.receipt_id, pdfHash)
       }
       // A worker that lost its claim may still say that it sent, but not that there is more to do.
-      await trx.query(
+      const changed = await trx.query<ToldEmail>(
         `update receipt_emails
             set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,
                 last_error = $5, next_try_at = now() + $6 * interval '1 millisecond',
                 unknown_attempts = unknown_attempts + $8
           where org_id = $1 and email_id = $2 and state <> 'sent'
-            and ($3 = 'sent' or (state in ('claimed', 'sending') and attempts = $7))`,
+            and ($3 = 'sent' or (state in ('claimed', 'sending') and attempts = $7))
+          returning receipt_id, state, (
+            select r.donation_id from receipts r
+             where r.org_id = $1 and r.receipt_id = receipt_emails.receipt_id) as donation_id`,
         [
           orgId,
           email.email_id,
@@ -222,6 +248,7 @@ async function record(db: Database, orgId: number, attempt: Attempt): Promise<vo
           result.outcome === 'unknown' ? 1 : 0,
         ],
       )
+      await tellOfEmails(trx, changed)
     },
     { isolation: 'read committed' },
   )

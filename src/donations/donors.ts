@@ -1,6 +1,7 @@
 /** Donors: who gave, with tax ids encrypted and masked. */
+import { blindIndex } from '../base/blind-index.ts'
 import { seal, type Keyring } from '../base/crypto.ts'
-import type { Trx } from '../base/db.ts'
+import type { Scope, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 
 export type TaxIdType = 'pan' | 'aadhaar' | 'passport'
@@ -73,13 +74,21 @@ export function isPan(value: string): boolean {
   return /^[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]$/.test(value)
 }
 
+/** What a tax id's blind index belongs to: equal ids of two organisations have different ones. */
+export function taxIdContext(orgId: Scope, type: TaxIdType): string {
+  return `donors ${orgId} ${type}`
+}
+
 /** Writes a donor and gives the id. */
 export async function insertDonor(trx: Trx, keyring: Keyring, donor: NewDonor): Promise<string> {
   const donorId = newId('dnr')
+  const { taxId } = donor
+  const index =
+    taxId === null ? null : blindIndex(keyring, taxIdContext(trx.scope, taxId.type), taxId.value)
   await trx.query(
     `insert into donors (org_id, donor_id, name, email, phone, address, tax_id_type, tax_id_sealed,
-       tax_id_masked)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+       tax_id_masked, tax_id_index, tax_id_index_key)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
     [
       trx.scope,
       donorId,
@@ -87,9 +96,11 @@ export async function insertDonor(trx: Trx, keyring: Keyring, donor: NewDonor): 
       donor.email,
       donor.phone,
       donor.address === null ? null : JSON.stringify(donor.address),
-      donor.taxId?.type ?? null,
-      donor.taxId === null ? null : seal(keyring, donor.taxId.value, donorId),
-      donor.taxId === null ? null : maskTaxId(donor.taxId.type, donor.taxId.value),
+      taxId?.type ?? null,
+      taxId === null ? null : seal(keyring, taxId.value, donorId),
+      taxId === null ? null : maskTaxId(taxId.type, taxId.value),
+      index?.hash ?? null,
+      index?.keyId ?? null,
     ],
   )
   return donorId

@@ -5,6 +5,25 @@ import { Problem } from '../base/problem.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { GatewayAccount } from '../gateways/gateway.ts'
 
+/** As `loadGatewayAccount`, for something new; throws `gateway_disabled` for a disabled account. */
+export async function loadEnabledAccount(
+  trx: Trx,
+  keyring: Keyring,
+  gateway: GatewayName,
+): Promise<GatewayAccount> {
+  const account = await loadGatewayAccount(trx, keyring, gateway)
+  const [disabled] = await trx.query(
+    `select 1 from gateway_accounts
+      where org_id = $1 and gateway = $2 and disabled_at is not null`,
+    [trx.scope, gateway],
+  )
+  if (disabled !== undefined) {
+    const detail = `The organisation’s ${gateway} account is disabled; choose another gateway.`
+    throw new Problem('gateway_disabled', { detail, moved: 'no' })
+  }
+  return account
+}
+
 /** Throws `unknown_gateway` where the organisation has no account at that gateway. */
 export async function loadGatewayAccount(
   trx: Trx,

@@ -26,15 +26,24 @@ export interface IssuedReceipt {
   number: string
   document_sealed: Buffer
   pdf_sha256: Buffer | null
+  /** The picture that the document names. */
+  logo: Buffer | null
 }
 
 export async function findReceipt(trx: Trx, receiptId: string): Promise<IssuedReceipt | undefined> {
   const [row] = await trx.query<IssuedReceipt>(
-    `select receipt_id, number, document_sealed, pdf_sha256
-       from receipts where org_id = $1 and receipt_id = $2`,
+    `select r.receipt_id, r.number, r.document_sealed, r.pdf_sha256, l.bytes as logo
+       from receipts r
+       left join organisation_logos l on l.org_id = r.org_id and l.sha256 = r.logo_sha256
+      where r.org_id = $1 and r.receipt_id = $2`,
     [trx.scope, receiptId],
   )
   return row
+}
+
+/** Where a receipt's PDF is kept (src/base/files.ts). */
+export function receiptFile(orgId: number, receiptId: string): string {
+  return `receipts/${orgId}/${receiptId}.pdf`
 }
 
 export interface ReceiptPdf {
@@ -52,7 +61,7 @@ export async function receiptPdf(
   files: Files,
   keyring: Keyring,
 ): Promise<ReceiptPdf> {
-  const key = `receipts/${orgId}/${receipt.receipt_id}.pdf`
+  const key = receiptFile(orgId, receipt.receipt_id)
   const kept = await files.get(key)
   if (kept !== undefined) {
     const hash = sha256(kept)
@@ -61,7 +70,7 @@ export async function receiptPdf(
     }
   }
   const text = unseal(keyring, receipt.document_sealed, receipt.receipt_id).toString()
-  const bytes = await renderReceipt(decodeDocument(text))
+  const bytes = await renderReceipt(decodeDocument(text), receipt.logo)
   const hash = sha256(bytes)
   if (receipt.pdf_sha256 !== null && !receipt.pdf_sha256.equals(hash)) {
     throw new Error(`receipt ${receipt.number} does not render to its recorded bytes`)

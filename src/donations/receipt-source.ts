@@ -21,7 +21,8 @@ export interface ReceiptSource {
   entry_no: bigint
   donor_id: string
   name: string
-  email: string
+  /** Null where the donor was erased before he paid. */
+  email: string | null
   address: PostalAddress | null
   tax_id_type: TaxIdType | null
   tax_id_sealed: Buffer | null
@@ -32,6 +33,8 @@ export interface ReceiptSource {
   organisation_email: string
   signatory_name: string
   signatory_designation: string
+  colour: string | null
+  logo_sha256: Buffer | null
   urn: string | null
   approval_issued_on: IsoDate | null
   valid_from: IsoDate | null
@@ -41,6 +44,8 @@ export interface ReceiptSource {
 
 export interface Numbering {
   series: string
+  /** What the number begins with. */
+  prefix: string
   year: string
   serial: number
   issuedAt: Date
@@ -57,6 +62,9 @@ export function receiptDocument(
   if (source.currency !== 'INR') {
     throw new Error(`a receipt is in INR, not ${source.currency}`)
   }
+  if (source.email === null) {
+    throw new Error('the donor was erased before the receipt could be issued')
+  }
   const kind = numbering.series === '80G' ? 'tax' : 'general'
   const label = GATEWAY_LABELS[source.gateway] ?? source.gateway
   const references = [{ label: `${label} payment`, text: source.gateway_payment_id }]
@@ -66,7 +74,7 @@ export function receiptDocument(
   return {
     template: 1,
     kind,
-    number: `${numbering.series}/${numbering.year}/${String(numbering.serial).padStart(6, '0')}`,
+    number: `${numbering.prefix}/${numbering.year}/${String(numbering.serial).padStart(6, '0')}`,
     issuedAt: numbering.issuedAt,
     issuedOn: indianDate(numbering.issuedAt),
     donatedOn: indianDate(source.captured_at),
@@ -92,7 +100,17 @@ export function receiptDocument(
     purpose: source.purpose,
     nature: source.nature,
     signatory: { name: source.signatory_name, designation: source.signatory_designation },
+    ...brandingOf(source),
   }
+}
+
+function brandingOf({
+  colour,
+  logo_sha256: logo,
+}: ReceiptSource): Pick<ReceiptDocument, 'branding'> {
+  return colour === null && logo === null
+    ? {}
+    : { branding: { colour, logoSha256: logo?.toString('hex') ?? null } }
 }
 
 function approvalOf(source: ReceiptSource): ReceiptDocument['approval'] {

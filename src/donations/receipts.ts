@@ -6,8 +6,11 @@ import { seal, type Keyring } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { messageOf } from '../base/problem.ts'
+import { inSpans, type TraceContext } from '../base/tracing.ts'
+import { prefixOf } from '../organisations/receipt-numbering.ts'
 import { receiptDocument, type ReceiptSource } from './receipt-source.ts'
 import { encodeDocument } from './receipt-file.ts'
+import { tellOfReceipts } from './tell.ts'
 
 const BATCH_MAX = 200
 /** A receipt that cannot be issued is tried for about a day. */
@@ -17,6 +20,7 @@ interface Promised {
   outbox_id: string
   subject: string
   attempts: number
+  trace_context: TraceContext | null
 }
 
 /** Issues what is promised for one organisation; gives how many rows it took in hand. */
@@ -30,14 +34,18 @@ export async function issueReceipts(
     orgId,
     async (trx) => {
       const promised = await trx.query<Promised>(
-        `select outbox_id, subject, attempts from outbox
+        `select outbox_id, subject, attempts, trace_context from outbox
           where org_id = $1 and topic = 'issue_receipt' and state = 'waiting'
             and next_try_at <= now()
           order by outbox_id limit $2`,
         [trx.scope, BATCH_MAX],
       )
       if (promised.length > 0) {
-        await issue(trx, promised, keyring, now)
+        // Each receipt goes on in the trace of what promised it.
+        const parts = promised.map((one) => ({ key: one.subject, parent: one.trace_context }))
+        await inSpans('issue receipt', parts, async (traceOf) => {
+          await issue(trx, promised, { keyring, now, traceOf })
+        })
       }
       return promised.length
     },
@@ -48,9 +56,9 @@ export async function issueReceipts(
 async function issue(
   trx: Trx,
   promised: readonly Promised[],
-  keyring: Keyring,
-  now: Date,
+  how: { keyring: Keyring; now: Date; traceOf: (donationId: string) => TraceContext | null },
 ): Promise<void> {
+  const { keyring, now, traceOf } = how
   const sources = await loadSources(
     trx,
     promised.map((one) => one.subject),
@@ -70,13 +78,27 @@ async function issue(
     trx,
     ready.map(({ source }) => source),
   )
-  const rows = numbered.map(({ source, series, year, serial }) => {
+  const rows = numbered.map(({ source, ...numbering }) => {
     const receiptId = newId('rcp', now.getTime())
-    const document = receiptDocument(source, { series, year, serial, issuedAt: now }, keyring)
+    const document = receiptDocument(source, { ...numbering, issuedAt: now }, keyring)
     const sealed = seal(keyring, encodeDocument(document), receiptId)
-    return { receiptId, source, series, year, serial, document, sealed }
+    const trace = traceOf(source.donation_id)
+    return { receiptId, source, ...numbering, document, sealed, trace }
   })
   await insertReceipts(trx, rows, now)
+  await tellOfReceipts(
+    trx,
+    rows.map(({ receiptId, source, document }) => ({
+      receiptId,
+      number: document.number,
+      donationId: source.donation_id,
+      paymentId: source.payment_id,
+      amount: source.amount,
+      currency: source.currency,
+      donatedOn: document.donatedOn,
+    })),
+    now,
+  )
   await settle(
     trx,
     ready.map(({ promise }) => promise),
@@ -95,7 +117,8 @@ function reasonAgainst(
     return 'the donation is not paid, or has a receipt already'
   }
   try {
-    const numbering = { series: seriesOf(source), year: yearOf(source), serial: 1, issuedAt: now }
+    const series = seriesOf(source)
+    const numbering = { series, prefix: series, year: yearOf(source), serial: 1, issuedAt: now }
     receiptText(receiptDocument(source, numbering, keyring))
     return null
   } catch (error) {
@@ -115,7 +138,7 @@ async function loadSources(
             n.donor_id, n.name, n.email, n.address, n.tax_id_type, n.tax_id_sealed,
             o.legal_name, o.address as organisation_address, o.pan as organisation_pan,
             o.registration_12a, o.email as organisation_email, o.signatory_name,
-            o.signatory_designation,
+            o.signatory_designation, o.colour, o.logo_sha256,
             a.urn, a.issued_on as approval_issued_on, a.valid_from, a.valid_to, a.deduction
        from donations d
        join payments p on p.org_id = d.org_id and p.payment_id = d.payment_id
@@ -141,6 +164,7 @@ async function loadSources(
 interface Numbered {
   source: ReceiptSource
   series: string
+  prefix: string
   year: string
   serial: number
 }
@@ -162,9 +186,10 @@ async function number(trx: Trx, sources: readonly ReceiptSource[]): Promise<Numb
        returning last_serial`,
       [trx.scope, series, year, own.length],
     )
+    const prefix = await prefixOf(trx, series, year)
     const last = row?.last_serial ?? 0
     own.forEach((source, index) => {
-      numbered.push({ source, series, year, serial: last - own.length + 1 + index })
+      numbered.push({ source, series, prefix, year, serial: last - own.length + 1 + index })
     })
   }
   return numbered
@@ -191,15 +216,17 @@ async function insertReceipts(
     receiptId: string
     document: { number: string; donatedOn: IsoDate }
     sealed: Buffer
+    trace: TraceContext | null
   })[],
   now: Date,
 ): Promise<void> {
   await trx.query(
     `insert into receipts (org_id, issued_at, receipt_id, series, year, serial, number, donation_id,
-       payment_id, entry_no, amount, currency, donated_on, document_sealed, donor_name)
+       payment_id, entry_no, amount, currency, donated_on, document_sealed, donor_name,
+       logo_sha256)
      select $1, $2, n.* from unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
        $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::date[],
-       $14::bytea[], $15::text[]) as n`,
+       $14::bytea[], $15::text[], $16::bytea[]) as n`,
     [
       trx.scope,
       now,
@@ -216,17 +243,20 @@ async function insertReceipts(
       rows.map((row) => row.document.donatedOn),
       rows.map((row) => row.sealed),
       rows.map((row) => row.source.name),
+      rows.map((row) => row.source.logo_sha256),
     ],
   )
   await trx.query(
-    `insert into receipt_emails (org_id, email_id, receipt_id, to_name, to_address)
-     select $1, n.* from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as n`,
+    `insert into receipt_emails (org_id, email_id, receipt_id, to_name, to_address, trace_context)
+     select $1, n.*
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n`,
     [
       trx.scope,
       rows.map(() => newId('eml', now.getTime())),
       rows.map((row) => row.receiptId),
       rows.map((row) => row.source.name),
       rows.map((row) => row.source.email),
+      rows.map((row) => row.trace),
     ],
   )
 }

@@ -5,6 +5,7 @@ import { sha256 } from '../base/crypto.ts'
 import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
+import type { TraceContext } from '../base/tracing.ts'
 import type { Fact, PaymentCaptured } from '../gateways/fact.ts'
 import type { Draft } from '../ledger/core/entry.ts'
 import { donationCaptured, unidentifiedCaptured } from '../ledger/core/rules.ts'
@@ -19,10 +20,13 @@ import {
   savePayments,
   type Payment,
 } from './payments.ts'
+import { tellOfPayments } from './tell.ts'
 
 /** A fact and the stored event that told it. */
 export interface ToldFact {
   eventId: string
+  /** What comes of it goes on there. */
+  trace?: TraceContext | null
   fact: Fact
 }
 
@@ -78,6 +82,15 @@ export async function recordFacts(
   await insertFacts(trx, recorded)
   await savePayments(trx, payments)
   await closeDonations(trx, payments, recorded, paid, now)
+  await tellOfPayments(
+    trx,
+    recorded.map(({ fact }) => fact),
+    {
+      payments,
+      captured: paid,
+      funds: new Map([...donations.values()].map((one) => [one.donation_id, one.fund])),
+    },
+  )
   return outcomes
 }
 
@@ -237,12 +250,12 @@ async function closeDonations(
   paid: ReadonlyMap<string, Paid>,
   now: Date,
 ): Promise<void> {
-  const closed = recorded.flatMap(({ fact }) => {
+  const closed = recorded.flatMap(({ fact, trace = null }) => {
     const donationId = paid.get(fact.key)?.donationId ?? null
     const payment = payments.get(paymentKeyOf(fact))
     return donationId === null || payment === undefined
       ? []
-      : [{ donationId, paymentId: payment.payment_id, paidAt: fact.occurredAt }]
+      : [{ donationId, paymentId: payment.payment_id, paidAt: fact.occurredAt, trace }]
   })
   if (closed.length === 0) {
     return
@@ -261,9 +274,14 @@ async function closeDonations(
     ],
   )
   await trx.query(
-    `insert into outbox (org_id, outbox_id, topic, subject)
-     select $1, n.outbox_id, 'issue_receipt', n.subject
-       from unnest($2::text[], $3::text[]) as n (outbox_id, subject)`,
-    [trx.scope, closed.map(() => newId('obx', now.getTime())), closed.map((one) => one.donationId)],
+    `insert into outbox (org_id, outbox_id, topic, subject, trace_context)
+     select $1, n.outbox_id, 'issue_receipt', n.subject, n.trace
+       from unnest($2::text[], $3::text[], $4::text[]) as n (outbox_id, subject, trace)`,
+    [
+      trx.scope,
+      closed.map(() => newId('obx', now.getTime())),
+      closed.map((one) => one.donationId),
+      closed.map((one) => one.trace),
+    ],
   )
 }

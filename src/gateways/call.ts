@@ -1,5 +1,7 @@
 /** Calls a payment gateway over HTTPS and turns every way it can fail into a Problem. */
+import { gatewaySeconds } from '../base/metrics.ts'
 import { messageOf, Problem } from '../base/problem.ts'
+import { inSpan } from '../base/tracing.ts'
 
 export interface Call {
   /** The gateway's name for people, as it stands in a problem's detail. */
@@ -25,11 +27,29 @@ const MAX_RETRY_AFTER_SECONDS = 3600
  * with it moves money. A redirect is not followed: it would take the credentials elsewhere.
  */
 export async function post(call: Call): Promise<Answer> {
+  const { gateway, url } = call
+  const attributes = { 'http.request.method': 'POST', 'server.address': new URL(url).hostname }
+  return await inSpan(`call ${gateway}`, { kind: 'client', attributes }, async (span) => {
+    const stopClock = gatewaySeconds.startTimer({ gateway: gateway.toLowerCase() })
+    let status = 'none'
+    try {
+      return await send(call, (code) => {
+        status = String(code)
+        span.setAttribute('http.response.status_code', code)
+      })
+    } finally {
+      stopClock({ status })
+    }
+  })
+}
+
+async function send(call: Call, onStatus: (status: number) => void): Promise<Answer> {
   const { gateway, url, headers, body, signal } = call
   let response: Response
   let text: string | undefined
   try {
     response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
+    onStatus(response.status)
     text = await textWithin(response, MAX_ANSWER_BYTES)
   } catch (thrown) {
     throw unavailable(

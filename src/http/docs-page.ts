@@ -6,7 +6,8 @@ import type { Json, JsonObject } from './openapi.ts'
 /** The page of this OpenAPI document. */
 export function docsPage(contract: JsonObject): string {
   const info = objectOf(contract['info'])
-  const operations = Object.entries(objectOf(contract['paths'])).flatMap(([path, item]) =>
+  const all = { ...objectOf(contract['paths']), ...objectOf(contract['webhooks']) }
+  const operations = Object.entries(all).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
       const one = objectOf(item)[method]
       return one === undefined ? [] : [{ path, method, one: objectOf(one) }]
@@ -117,7 +118,7 @@ function typeOf(schema: JsonObject): string {
   if (schema['items'] !== undefined) {
     return `array of ${typeOf(objectOf(schema['items']))}`
   }
-  if (schema['properties'] !== undefined) {
+  if (Object.keys(objectOf(schema['properties'])).length > 0) {
     return `object${fieldsOf(schema)}`
   }
   const types = Array.isArray(schema['type']) ? schema['type'] : [schema['type'] ?? 'anything']

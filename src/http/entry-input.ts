@@ -1,10 +1,11 @@
 /** The shape of journal entries that callers ask for, and the drafts that they make. */
 import { z } from 'zod'
+import type { IsoDate } from '../base/clock.ts'
 import { sha256 } from '../base/crypto.ts'
 import { Problem } from '../base/problem.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
 import { REASON } from '../ledger/core/corrections.ts'
-import { LATE_REASON, type Draft, type DraftLine } from '../ledger/core/entry.ts'
+import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine } from '../ledger/core/entry.ts'
 import { manualEntry } from '../ledger/core/rules.ts'
 import { HAPPENED_ON } from '../ledger/posting/late.ts'
 import { idempotencyKey } from './idempotency-key.ts'
@@ -17,6 +18,7 @@ const METADATA_MAX = 50
 /** Names under which our own entries keep what decides something; nobody else writes them. */
 const RESERVED_METADATA: readonly string[] = [
   LATE_REASON,
+  APPROVED_BY,
   REASON,
   HAPPENED_ON,
   'donation_id',
@@ -70,6 +72,18 @@ const fields = {
 
 export const entryBody = z.strictObject(fields)
 
+export const reverseBody = z.strictObject({
+  reason,
+  effective_on: isoDate.optional(),
+  late_reason: reason.optional(),
+})
+
+export const adjustBody = z.strictObject({
+  ...reverseBody.shape,
+  description: description.optional(),
+  lines,
+})
+
 export const BATCH_MAX = 1000
 
 /** Lines of a whole batch: it is posted in one transaction, and others wait for it. */
@@ -88,8 +102,8 @@ export const batchBody = z.strictObject({
 })
 
 /**
- * A caller's key as the ledger keeps it, for ever: beside those of our own facts, and apart from the
- * same key of another caller or for another verb.
+ * A caller's key as the ledger keeps it, for ever: beside those of our own facts, and apart from
+ * the same key of another caller or for another verb.
  */
 export function entryKey(
   principal: Principal,
@@ -107,6 +121,7 @@ export function draftAsked(
   asked: z.infer<typeof entryBody>,
   callersKey: string,
   principal: Principal,
+  approvedBy?: string,
 ): Draft {
   const idempotencyKey = entryKey(principal, 'post', callersKey)
   return manualEntry({
@@ -117,8 +132,24 @@ export function draftAsked(
     actor: principal.subject,
     metadata: asked.metadata,
     lateReason: lateReasonOf(asked, principal),
+    approvedBy,
     lines: linesAsked(asked.lines),
   })
+}
+
+/** Why, when and by whom an entry is corrected. Throws `forbidden` for a late one by others. */
+export function correctionAsked(
+  asked: z.infer<typeof reverseBody>,
+  principal: Principal,
+  today: IsoDate,
+) {
+  return {
+    reason: asked.reason,
+    effectiveOn: asked.effective_on ?? null,
+    today,
+    actor: principal.subject,
+    lateReason: lateReasonOf(asked, principal),
+  }
 }
 
 /** Why the entry is late, null where it is not said. Throws `forbidden` unless an admin says it. */

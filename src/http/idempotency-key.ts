@@ -18,10 +18,10 @@ export const idempotencyKey = z
  */
 export function keyOf(request: Request, policy: 'required' | 'optional'): string | null {
   const header = request.get('idempotency-key')
+  if (header === undefined && policy === 'optional') {
+    return null
+  }
   if (header === undefined || header === '') {
-    if (policy === 'optional') {
-      return null
-    }
     throw new Problem('idempotency_key_missing', {
       detail: 'Send the header Idempotency-Key: the same key posts once, however often it is sent.',
       moved: 'no',

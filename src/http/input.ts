@@ -2,6 +2,7 @@
 import type { Request } from 'express'
 import { z } from 'zod'
 import { isIsoDate } from '../base/clock.ts'
+import { isId, type IdPrefix } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 
 export const LIMIT_DEFAULT = 50
@@ -70,11 +71,19 @@ export const isoDate = z
   .refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD' })
   .meta({ format: 'date' })
 
+/** A prefixed, time-ordered id such as `rcp_01jd3v…`. */
+export function idOfKind(prefix: IdPrefix) {
+  return z
+    .string()
+    .refine((text) => isId(prefix, text), { error: `must be an id that begins with ${prefix}_` })
+    .meta({ pattern: `^${prefix}_[0-9a-hjkmnp-tv-z]{26}$` })
+}
+
 /** Digits at most: an entry's number is a bigint, an account's an integer. */
-const DIGITS_MAX = { je: 18, acc: 9 } as const
+const DIGITS_MAX = { je: 18, acc: 9, aud: 18 } as const
 
 /** An id of a kind with a number in it (`je_17`, `acc_3`), as that number. */
-export function numberedId(prefix: 'je' | 'acc') {
+export function numberedId(prefix: keyof typeof DIGITS_MAX) {
   const form = new RegExp(`^${prefix}_[1-9]\\d{0,${DIGITS_MAX[prefix] - 1}}$`)
   return z
     .string()

@@ -2,6 +2,10 @@
 import { z } from 'zod'
 import { METADATA_BYTES_MAX, metadataBytes } from '../ledger/core/entry.ts'
 
+/** No control characters and no line breaks, written so that every language reads it alike. */
+const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff'
+const ONE_LINE = new RegExp(`^[^${CONTROLS}]*$`, 'u')
+
 /** One line of text without control characters; a line break in a name forges what follows it. */
 export const line = (most: number) =>
   z
@@ -9,7 +13,9 @@ export const line = (most: number) =>
     .trim()
     .min(1, 'must not be empty')
     .max(most, `must have at most ${most} characters`)
-    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must be one line without control characters')
+    .regex(ONE_LINE, 'must be one line without control characters')
+    // In the contract it also begins with what is no space, because spaces around are taken off.
+    .meta({ pattern: `^[^\\s${CONTROLS}][^${CONTROLS}]*$` })
 
 const KEYS_MAX = 50
 

@@ -1,9 +1,11 @@
 /** The published contract: an OpenAPI 3.1 document of the same schemas that check requests. */
 import { z } from 'zod'
 import { PROBLEMS, type ProblemCode } from '../base/problem.ts'
+import { KEY_MAX } from './idempotency-key.ts'
 import { METHODS, TAGS, type Described, type Operation } from './operation.ts'
 import { rolesWith } from './permissions.ts'
 import { problemSchema } from './problem-json.ts'
+import { SESSION_COOKIE } from './session-cookie.ts'
 import { API_VERSION } from './version.ts'
 
 /** JSON, as far as a document has to be written. */
@@ -36,12 +38,19 @@ export function openApi(operations: readonly Operation[]): JsonObject {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { session: [] }],
     tags: TAGS.map((name) => ({ name })),
     paths,
     components: {
       schemas: components,
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key, a session’s token, or a JWT.',
+        },
+        session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
+      },
       headers: HEADERS,
     },
   }
@@ -61,17 +70,35 @@ const HEADERS: JsonObject = {
     description: 'The dated version of this contract that the answer follows.',
     schema: { type: 'string', format: 'date' },
   },
+  'RateLimit-Policy': {
+    description: 'The limit of calls that this one counted for: class, quota `q`, seconds `w`.',
+    schema: { type: 'string', examples: ['"read";q=600;w=60'] },
+  },
+  RateLimit: {
+    description: 'What is left of it: calls `r` until it begins anew in `t` seconds.',
+    schema: { type: 'string', examples: ['"read";r=598;t=41'] },
+  },
+  'Retry-After': {
+    description: 'Seconds until trying again makes sense.',
+    schema: { type: 'integer', minimum: 0 },
+  },
 }
 
-const EVERY_ANSWER: JsonObject = Object.fromEntries(
-  Object.keys(HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-)
+const EVERY_ANSWER = headersNamed(Object.keys(HEADERS).filter((name) => name !== 'Retry-After'))
+const WITH_RETRY_AFTER = headersNamed(Object.keys(HEADERS))
+/** Of these some say when to come again. */
+const RETRIED = new Set<number>([409, 429, 503])
+
+function headersNamed(names: readonly string[]): JsonObject {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+}
 
 /** Refusals that any operation may give, and those that come with a path, a body, a key. */
 const ALWAYS: readonly ProblemCode[] = [
   'invalid_request',
   'unauthenticated',
   'forbidden',
+  'rate_limited',
   'internal',
   'unavailable',
 ]
@@ -82,6 +109,8 @@ const WITH_BODY: readonly ProblemCode[] = [
   'unsupported_media_type',
 ]
 
+const WITH_UPLOAD: readonly ProblemCode[] = ['body_too_large', 'unsupported_media_type']
+
 /** The refusals of an operation, its own and the common ones. */
 export function problemsOf(one: Described): ProblemCode[] {
   return [
@@ -89,6 +118,7 @@ export function problemsOf(one: Described): ProblemCode[] {
       ...ALWAYS,
       ...(one.params === undefined ? [] : (['not_found'] as const)),
       ...(one.body === undefined ? [] : WITH_BODY),
+      ...(one.upload === undefined ? [] : WITH_UPLOAD),
       ...(one.key === 'required' ? (['idempotency_key_missing'] as const) : []),
       ...(one.key === undefined ? [] : WITH_KEY),
       ...(one.problems ?? []),
@@ -101,7 +131,8 @@ function operationView(one: Operation, components: JsonObject): JsonObject {
     operationId: one.id,
     tags: [one.tag],
     summary: one.summary,
-    description: `For ${rolesWith(one.permission).join(', ')} (\`${one.permission}\`).`,
+    description: forWhom(one),
+    ...(one.permission === 'public' ? { security: [] } : {}),
     parameters: [
       ...parametersOf(one.params, 'path', components),
       ...parametersOf(one.query, 'query', components),
@@ -115,7 +146,19 @@ function operationView(one: Operation, components: JsonObject): JsonObject {
             content: { 'application/json': { schema: schemaOf(one.body, 'input', components) } },
           },
         }),
+    ...(one.upload === undefined ? {} : { requestBody: uploadView(one.upload.media) }),
     responses: { ...answersView(one, components), ...refusalsView(one) },
+  }
+}
+
+function forWhom({ permission }: Described): string {
+  switch (permission) {
+    case 'public':
+      return 'For everybody; no token is needed.'
+    case 'self':
+      return 'For everybody who has a token, about himself.'
+    default:
+      return `For ${rolesWith(permission).join(', ')} (\`${permission}\`).`
   }
 }
 
@@ -145,8 +188,17 @@ function keyParameter(policy: 'required' | 'optional'): JsonObject {
     in: 'header',
     required: policy === 'required',
     description: 'With the same key the same thing is done once; quoted or bare.',
-    schema: { type: 'string', minLength: 1, maxLength: 182 },
+    // Bare; quotes around it are taken off.
+    schema: { type: 'string', pattern: `^[!#-~][!-~]{0,${KEY_MAX - 1}}$` },
   }
+}
+
+function uploadView(media: readonly string[]): JsonObject {
+  return { required: true, content: filesOf(media) }
+}
+
+function filesOf(media: readonly string[]): JsonObject {
+  return Object.fromEntries(media.map((one) => [one, { schema: { type: 'string' } }]))
 }
 
 function answersView(one: Described, components: JsonObject): JsonObject {
@@ -154,7 +206,7 @@ function answersView(one: Described, components: JsonObject): JsonObject {
     Object.entries(one.answers).map(([status, { what, body }]) => {
       const content: JsonObject =
         'media' in body
-          ? { [body.media]: { schema: { type: 'string' } } }
+          ? filesOf([body.media].flat())
           : { 'application/json': { schema: schemaOf(body, 'output', components) } }
       return [status, { description: what, headers: EVERY_ANSWER, content }]
     }),
@@ -168,7 +220,7 @@ function refusalsView(one: Described): JsonObject {
       String(status),
       {
         description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}`).join('; '),
-        headers: EVERY_ANSWER,
+        headers: RETRIED.has(status) ? WITH_RETRY_AFTER : EVERY_ANSWER,
         content: { 'application/problem+json': { schema: ref('Problem') } },
       },
     ]),
@@ -181,7 +233,15 @@ function ref(name: string): JsonObject {
 
 /** The schema's JSON Schema; what has an id goes to `components` and is referred to. */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: JsonObject): JsonObject {
-  const made = z.toJSONSchema(schema, { io })
+  const made = z.toJSONSchema(schema, {
+    io,
+    override({ jsonSchema }) {
+      // Classes of Unicode are written differently by each language that reads the document.
+      if (jsonSchema.pattern?.includes('\\p{') === true) {
+        delete jsonSchema.pattern
+      }
+    },
+  })
   // What it refers to is written once for the document, whoever uses it.
   const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/')
   const { $schema: _dialect, $defs: named = {}, ...rest } = JSON.parse(text) as JsonObject

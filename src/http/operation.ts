@@ -1,26 +1,40 @@
 /** An operation of the API, said once: routes, permissions and the published contract follow it. */
 import type { Request, Response } from 'express'
 import type { z } from 'zod'
+import { notePeople } from '../audit/append.ts'
 import type { Database, Trx, WriterQueue } from '../base/db.ts'
 import type { Parts } from '../base/parts.ts'
 import type { ProblemCode } from '../base/problem.ts'
 import { inJournal } from '../ledger/posting/in-journal.ts'
+import { noteOf, targetOf, type Audited } from './audited.ts'
 import { keepAnswer, keptAnswer, keyedOf, once, type Keyed } from './idempotency.ts'
 import { bodyOf, paramsOf, queryOf } from './input.ts'
-import type { Permission } from './permissions.ts'
+import type { OperationLimit } from './limits.ts'
+import type { Access } from './permissions.ts'
 import type { Principal } from './request.ts'
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 export type Method = (typeof METHODS)[number]
 
-export const TAGS = ['Journal', 'Accounts', 'Periods', 'Proofs', 'Donations', 'Intake'] as const
+export const TAGS = [
+  'Journal',
+  'Accounts',
+  'Approvals',
+  'Periods',
+  'Proofs',
+  'Donations',
+  'Intake',
+  'Webhooks',
+  'Settings',
+  'Identity',
+] as const
 
 export type Tag = (typeof TAGS)[number]
 
 /** Bytes of that kind, which the handler sends itself. */
 export interface File {
-  media: string
+  media: string | readonly string[]
 }
 
 /** What an operation answers by status; JSON of the schema, or a file. */
@@ -35,23 +49,39 @@ export interface Described {
   path: `/${string}`
   tag: Tag
   summary: string
-  permission: Permission
+  permission: Access
   params?: z.ZodObject | undefined
   query?: z.ZodObject | undefined
   body?: z.ZodType | undefined
+  /** In place of a body: a file as it is, which the work finds as bytes in `request.body`. */
+  upload?: { media: readonly string[]; bytesMax: number } | undefined
   /** Where it may be larger than others. */
   bodyBytesMax?: number | undefined
   /** Whether it takes a caller's Idempotency-Key, and refuses to work without one. */
   key?: 'required' | 'optional' | undefined
   answers: Answers
+  /** How often it may be called, where its method and permission do not say (limits.ts). */
+  limit?: OperationLimit | undefined
+  /** Whether it is recorded in the audit of people when somebody without the permission tries. */
+  notesRefusals?: boolean | undefined
   /** Refusals of its own, beside those that every operation may give. */
   problems?: readonly ProblemCode[] | undefined
 }
 
-export interface Operation extends Described {
+/** An operation for those who are known. */
+interface KnownOperation extends Described {
+  permission: Exclude<Access, 'public'>
   /** Does what was asked; null where the answer is out already. */
   run(asked: Asked, parts: Pick<Parts, 'db' | 'keyring'>): Promise<AnyReply | null>
 }
+
+/** An operation for everybody: there is no principal that it could believe. */
+interface PublicOperation extends Described {
+  permission: 'public'
+  run(asked: PublicAsked): Promise<AnyReply>
+}
+
+export type Operation = KnownOperation | PublicOperation
 
 export interface AnyReply {
   status: number
@@ -59,10 +89,14 @@ export interface AnyReply {
   headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** A request that may be worked on. */
-export interface Asked {
+/** A request of somebody who did not say who he is. */
+export interface PublicAsked {
   request: Request
   response: Response
+}
+
+/** A request that may be worked on. */
+export interface Asked extends PublicAsked {
   principal: Principal
   /** The caller's Idempotency-Key; null where he gave none. */
   key: string | null
@@ -77,6 +111,11 @@ export interface Call<P, Q, B> extends Asked {
   body: Read<B>
   /** Keeps the answer with the caller's key, if there is one, in the transaction of the effect. */
   keep(trx: Trx, reply: AnyReply): Promise<void>
+  /**
+   * Notes who asked for it, in the transaction of the effect; without more, with the body of the
+   * request. `write` does it by itself; `handle` has to, unless the journal has the actor in it.
+   */
+  audit(trx: Trx, more?: Audited): Promise<void>
 }
 
 /** One of the answers that the operation says it gives. */
@@ -85,6 +124,10 @@ export type Reply<A extends Answers> = {
     status: Status
     body: A[Status]['body'] extends z.ZodType ? z.input<A[Status]['body']> : never
     headers?: Readonly<Record<string, string>>
+    /** For the audit of people, never for the caller: how it was before. */
+    before?: object | null
+    /** What is recorded in place of the body; null where nothing was changed. */
+    audited?: object | null
   }
 }[keyof A & number]
 
@@ -104,7 +147,8 @@ export function operation<
   Q extends z.ZodObject | undefined = undefined,
   B extends z.ZodType | undefined = undefined,
 >(
-  described: Omit<Described, 'params' | 'query' | 'body' | 'answers'> & {
+  described: Omit<Described, 'permission' | 'params' | 'query' | 'body' | 'answers'> & {
+    permission: Exclude<Access, 'public'>
     params?: P
     query?: Q
     body?: B
@@ -127,10 +171,31 @@ export function operation<
             await keepAnswer(trx, keyed, reply)
           }
         },
+        audit: async (trx: Trx, more: Audited = {}) =>
+          await notePeople(trx, noteOf(call, id, more)),
       } as Call<P, Q, B>
       return keyed === null
         ? await workOn(db, work, call, null)
         : await once(db, keyed, async () => await workOn(db, work, call, keyed))
+    },
+  }
+}
+
+/** An operation for which nobody has to be known; it opens its own transactions. */
+export function publicOperation<A extends Answers, B extends z.ZodType>(
+  described: Omit<Described, 'permission' | 'params' | 'query' | 'body' | 'answers' | 'key'> & {
+    body: B
+    answers: A
+  },
+  work: (call: PublicAsked & { body: z.output<NoInfer<B>> }) => Promise<Reply<NoInfer<A>>>,
+): Operation {
+  return {
+    ...described,
+    permission: 'public',
+    async run(asked) {
+      queryOf(asked.request, undefined)
+      const body = bodyOf(asked.request, described.body) as z.output<B>
+      return await work({ ...asked, body })
     },
   }
 }
@@ -155,7 +220,11 @@ async function workOn<P, Q, B, A extends Answers>(
     if (before !== null) {
       return before
     }
-    const reply = await work.write(trx, call)
+    const { before: was, audited, ...reply } = await work.write(trx, call)
+    if (audited !== null) {
+      const target = targetOf(call.request, reply.body)
+      await call.audit(trx, { before: was, after: audited, target })
+    }
     await call.keep(trx, reply)
     return reply
   }

@@ -1,8 +1,8 @@
 /** Who may do what: a role's permissions, and nothing else, decide. */
 
-export const ROLES = ['viewer', 'finance', 'approver', 'auditor', 'admin', 'service'] as const
+import { ROLES, type Role } from '../identity/roles.ts'
 
-export type Role = (typeof ROLES)[number]
+export { ROLES, type Role }
 
 /**
  * Each operation of the API needs one of these. An API key has the permissions of its role, or
@@ -12,17 +12,49 @@ export const PERMISSIONS = {
   'books.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'books.post': ['finance', 'admin', 'service'],
   'accounts.write': ['finance', 'admin'],
+  'approvals.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
+  'approvals.decide': ['approver', 'admin'],
+  'approvals.limits': ['admin'],
   'periods.close': ['finance', 'admin'],
   'periods.reopen': ['admin'],
   'years.close': ['admin'],
   'donations.open': ['finance', 'admin', 'service'],
   'payments.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
+  'donors.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
+  'donors.contacts': ['finance', 'auditor', 'admin'],
+  'donors.search': ['finance', 'auditor', 'admin'],
+  'donors.erase': ['admin'],
+  'ids.reveal': ['finance', 'admin'],
   'receipts.read': ['finance', 'auditor', 'admin'],
   'inbox.read': ['finance', 'auditor', 'admin'],
+  'webhooks.read': ['finance', 'auditor', 'admin'],
+  'webhooks.manage': ['admin'],
   'exports.read': ['finance', 'auditor', 'admin'],
+  'people_audit.read': ['auditor', 'admin'],
+  'users.manage': ['admin'],
+  'keys.manage': ['admin'],
+  'settings.read': ['finance', 'auditor', 'admin'],
+  'settings.write': ['admin'],
 } as const satisfies Record<string, readonly Role[]>
 
 export type Permission = keyof typeof PERMISSIONS
+
+/**
+ * What an operation needs: a permission; `self`, to be known, whoever it is; `public`, nothing, in
+ * which case it does not hear who is asking either.
+ */
+export type Access = Permission | 'self' | 'public'
+
+export const PERMISSION_NAMES = Object.keys(PERMISSIONS) as [Permission, ...Permission[]]
+
+/** What a role may do: all of it, or as much of it as a key was given. */
+export function permissionsOf(role: Role, only: readonly string[] | null): Set<Permission> {
+  return new Set(
+    PERMISSION_NAMES.filter(
+      (name) => rolesWith(name).includes(role) && (only === null || only.includes(name)),
+    ),
+  )
+}
 
 /** The roles that have a permission. */
 export function rolesWith(permission: Permission): readonly Role[] {

@@ -3,7 +3,8 @@ import type { NextFunction, Request, Response } from 'express'
 import { isConnectionError, sqlStateOf } from '../base/database-error.ts'
 import type { Log } from '../base/log.ts'
 import { z } from 'zod'
-import { Problem, PROBLEMS, type ProblemCode } from '../base/problem.ts'
+import { withoutPans } from '../base/private.ts'
+import { Problem, PROBLEMS, type FieldError, type ProblemCode } from '../base/problem.ts'
 import { requestIdOf } from './request.ts'
 
 const TYPE_BASE = 'urn:bahi:problem:'
@@ -26,7 +27,7 @@ export function renderProblems(log: Log) {
   return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
     const problem = asProblem(thrown)
     if (problem.status >= 500) {
-      log.error({ err: thrown, requestId: requestIdOf(request) }, 'request failed')
+      log.error({ err: thrown, request_id: requestIdOf(request) }, 'request failed')
     }
     if (response.headersSent) {
       // Half an answer went out: breaking the connection is the only way to say so.
@@ -78,10 +79,15 @@ export function problemView(problem: Problem): Omit<z.input<typeof problemFields
     title: problem.title,
     status: problem.status,
     code: problem.code,
-    ...(detail === undefined || problem.code === 'internal' ? {} : { detail }),
-    ...(errors === undefined ? {} : { errors }),
+    // A caller's own path or text may be quoted; a PAN in it is not.
+    ...(detail === undefined || problem.code === 'internal' ? {} : { detail: withoutPans(detail) }),
+    ...(errors === undefined ? {} : { errors: errors.map(plainly) }),
     ...(moved === undefined ? {} : { moved }),
   }
+}
+
+function plainly({ pointer, detail }: FieldError): FieldError {
+  return { pointer: withoutPans(pointer), detail: withoutPans(detail) }
 }
 
 /** The problem that a thrown thing is to a caller. */

@@ -1,15 +1,20 @@
 /** What each request carries: its id and its log, and who is asking. */
 import type { NextFunction, Request, Response } from 'express'
 import { newId } from '../base/ids.ts'
-import type { Log } from '../base/log.ts'
+import { forRequest, type Log } from '../base/log.ts'
 import { httpSeconds } from '../base/metrics.ts'
-import type { Role } from './permissions.ts'
+import { endSpan, tracePlace, withSpan } from '../base/tracing.ts'
+import type { Permission, Role } from './permissions.ts'
 
 export interface Principal {
-  /** User, API key or job. */
+  /** `user:usr_…`, `key:key_…`, or what a token calls its bearer. */
   subject: string
   orgId: number
   role: Role
+  /** What he may do: his role's permissions, or fewer where a key was given fewer. */
+  permissions: ReadonlySet<Permission>
+  /** The user and his session where it is one; null for keys and tokens. */
+  user: { userId: string; sessionId: string } | null
 }
 
 const requestIds = new WeakMap<Request, string>()
@@ -19,22 +24,35 @@ export function requestIdOf(request: Request): string {
   return requestIds.get(request) ?? ''
 }
 
-/** Gives each request an id and, when it is answered, one log line and one observation. */
+/**
+ * Gives each request an id and, when it is answered, one log line and one observation. Its span
+ * goes on from where the caller's `traceparent` says that it began.
+ */
 export function observeRequests(log: Log) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const requestId = newId('req')
     requestIds.set(request, requestId)
     response.setHeader('Request-Id', requestId)
+    const { method } = request
     const start = process.hrtime.bigint()
-    response.on('close', () => {
-      const seconds = Number(process.hrtime.bigint() - start) / 1e9
-      const route = routeOf(request)
-      const status = String(response.statusCode)
-      httpSeconds.observe({ method: request.method, route, status }, seconds)
-      const level = response.statusCode >= 500 ? 'error' : 'debug'
-      log[level]({ requestId, method: request.method, route, status, seconds }, 'request')
+    const parent = request.get('traceparent') ?? null
+    const attributes = { 'http.request.method': method, 'bahi.request_id': requestId }
+    withSpan(method, { kind: 'server', parent, attributes }, (span) => {
+      response.on('close', () => {
+        const seconds = Number(process.hrtime.bigint() - start) / 1e9
+        const route = routeOf(request)
+        const status = String(response.statusCode)
+        httpSeconds.observe({ method, route, status }, seconds)
+        const isOurs = response.statusCode >= 500
+        // The socket closes outside of what the request began, so that its places are said here.
+        const where = { request_id: requestId, ...tracePlace(span) }
+        log[isOurs ? 'error' : 'debug']({ ...where, method, route, status, seconds }, 'request')
+        span?.updateName(`${method} ${route}`)
+        span?.setAttributes({ 'http.route': route, 'http.response.status_code': Number(status) })
+        endSpan(span, isOurs)
+      })
+      forRequest(requestId, next)
     })
-    next()
   }
 }
 

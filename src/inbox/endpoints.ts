@@ -1,8 +1,10 @@
-/** Webhook endpoints with their valid secrets, kept in memory for a few seconds. */
+/** Webhook endpoints with their secrets, kept in this process for seconds: calls come often. */
+import type { NearCache } from '../base/cache.ts'
 import { unseal, type Keyring } from '../base/crypto.ts'
 import type { Database } from '../base/db.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { WebhookSecret } from '../gateways/gateway.ts'
+import { endpointName } from '../organisations/webhook-endpoints.ts'
 
 export interface Endpoint {
   orgId: number
@@ -19,36 +21,24 @@ interface StoredSecret extends WebhookSecret {
 }
 
 export interface Endpoints {
-  /** The endpoint, or undefined where there is none of that id for that gateway. */
-  find(gateway: GatewayName, endpointId: string, now: Date): Promise<Endpoint | undefined>
+  /** The endpoint; undefined where there is none of that id for that gateway, or it is disabled. */
+  find(gateway: GatewayName, endpointId: string): Promise<Endpoint | undefined>
 }
 
-/** A secret that is added or ends counts after this time at the latest. */
-const FRESH_MS = 5000
-const REMEMBERED_MAX = 10_000
-
-export function openEndpoints(db: Database, keyring: Keyring): Endpoints {
-  const remembered = new Map<string, { until: number; found: Promise<Endpoint | undefined> }>()
+/**
+ * `cache` is the process's own, because secrets are opened in it: what changes here counts at once,
+ * what another process changes when the cache has forgotten. A secret's end is kept to the moment.
+ */
+export function openEndpoints(db: Database, keyring: Keyring, cache: NearCache): Endpoints {
   return {
-    async find(gateway, endpointId, now) {
-      const before = remembered.get(endpointId)
-      if (before !== undefined && before.until > now.getTime()) {
-        return only(gateway, await before.found)
-      }
-      if (remembered.size >= REMEMBERED_MAX) {
-        remembered.clear()
-      }
-      const found = load(db, keyring, endpointId)
-      remembered.set(endpointId, { until: now.getTime() + FRESH_MS, found })
-      // A look-up that failed is not remembered.
-      found.catch(() => remembered.delete(endpointId))
-      return only(gateway, await found)
+    async find(gateway, endpointId) {
+      const found = await cache.get(
+        endpointName(endpointId),
+        async () => await load(db, keyring, endpointId),
+      )
+      return found?.gateway === gateway ? found : undefined
     },
   }
-}
-
-function only(gateway: GatewayName, endpoint: Endpoint | undefined): Endpoint | undefined {
-  return endpoint?.gateway === gateway ? endpoint : undefined
 }
 
 /** The secrets of an endpoint that were valid at an instant. */
@@ -77,7 +67,8 @@ async function load(
        from webhook_endpoints e
        join gateway_accounts a on a.org_id = e.org_id and a.gateway = e.gateway
        left join webhook_secrets s on s.org_id = e.org_id and s.endpoint_id = e.endpoint_id
-      where e.endpoint_id = $1
+        and (s.valid_until is null or s.valid_until > now())
+      where e.endpoint_id = $1 and e.disabled_at is null
       order by s.valid_from desc limit 20`,
     [endpointId],
   )

@@ -2,8 +2,9 @@
 import { isConnectionError } from '../base/database-error.ts'
 import type { Database, Trx } from '../base/db.ts'
 import type { Log } from '../base/log.ts'
-import { inboxEvents } from '../base/metrics.ts'
+import { inboxEvents, webhookAgeSeconds } from '../base/metrics.ts'
 import { messageOf, Problem } from '../base/problem.ts'
+import { inSpans, type TraceContext } from '../base/tracing.ts'
 import { recordFacts, type ToldFact } from '../donations/record.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation, GatewayEvent } from '../gateways/gateway.ts'
@@ -20,6 +21,7 @@ export interface StoredEvent {
   attempts: number
   confirmation: Confirmation | null
   received_at: Date
+  trace_context: TraceContext | null
 }
 
 /** A time before this, or this long after the event came in, is a fault and no booking date. */
@@ -92,7 +94,8 @@ async function setAside(db: Database, orgId: number, error: unknown): Promise<nu
 /** The oldest due events; the journal's queue keeps other workers away from them. */
 async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
   return await trx.query<StoredEvent>(
-    `select event_id, gateway, account, content_type, body, attempts, confirmation, received_at
+    `select event_id, gateway, account, content_type, body, attempts, confirmation, received_at,
+            trace_context
        from inbox_events
       where org_id = $1 and state = 'waiting' and next_try_at <= now()
         and (not needs_confirmation or confirmation is not null)
@@ -102,7 +105,24 @@ async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
   )
 }
 
+/** Each event goes on in the trace of its webhook, beside the batch's own. */
 async function processEvents(trx: Trx, events: readonly StoredEvent[], now: Date): Promise<void> {
+  const parts = events.map(({ event_id: key, gateway, trace_context: parent }) => ({
+    key,
+    parent,
+    attributes: { 'bahi.event': key, 'bahi.gateway': gateway },
+  }))
+  await inSpans('process event', parts, async (traceOf) => {
+    await recordEvents(trx, events, now, traceOf)
+  })
+}
+
+async function recordEvents(
+  trx: Trx,
+  events: readonly StoredEvent[],
+  now: Date,
+  traceOf: (eventId: string) => TraceContext | null,
+): Promise<void> {
   const failures: Failure[] = []
   const read: { event: StoredEvent; result: GatewayEvent }[] = []
   for (const event of events) {
@@ -116,7 +136,11 @@ async function processEvents(trx: Trx, events: readonly StoredEvent[], now: Date
     }
   }
   const told = read.flatMap(({ event, result }): ToldFact[] =>
-    result.facts.map((fact) => ({ eventId: event.event_id, fact })),
+    result.facts.map((fact) => ({
+      eventId: event.event_id,
+      trace: traceOf(event.event_id),
+      fact,
+    })),
   )
   const outcomes = await recordFacts(trx, told, now)
   const done: { event: StoredEvent; type: string; state: 'processed' | 'ignored' }[] = []
@@ -133,6 +157,8 @@ async function processEvents(trx: Trx, events: readonly StoredEvent[], now: Date
   await noteFailures(trx, failures)
   for (const { event, state } of done) {
     inboxEvents.inc({ gateway: event.gateway, state })
+    const age = (now.getTime() - event.received_at.getTime()) / 1000
+    webhookAgeSeconds.observe({ gateway: event.gateway }, Math.max(0, age))
   }
 }
 

@@ -4,6 +4,7 @@ import type { Database } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { Bells } from '../base/queue.ts'
+import { inSpan, traceContext, type TraceContext } from '../base/tracing.ts'
 import type { RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { validSecrets, type Endpoint } from './endpoints.ts'
@@ -28,6 +29,7 @@ interface Incoming {
   dedupeKey: Buffer
   eventId: string
   receivedAt: Date
+  trace: TraceContext | null
   stored(duplicate: boolean): void
   failed(error: unknown): void
 }
@@ -48,7 +50,8 @@ export function openIntake(db: Database, bells: Bells): Intake {
       const batch = waiting.slice(0, BATCH_MAX)
       waiting = waiting.slice(BATCH_MAX)
       inserting += 1
-      store(db, batch)
+      const links = batch.map(({ trace }) => trace)
+      inSpan('store webhooks', { parent: null, links }, async () => await store(db, batch))
         .then(
           (fresh) => {
             for (const { needsConfirmation } of fresh) {
@@ -85,6 +88,7 @@ export function openIntake(db: Database, bells: Bells): Intake {
           dedupeKey: dedupeKeyOf(webhook, verified),
           eventId: newId('evt', now.getTime()),
           receivedAt: now,
+          trace: traceContext(),
           stored: (duplicate) => resolve({ duplicate }),
           failed: reject,
         })
@@ -109,17 +113,19 @@ async function store(db: Database, batch: readonly Incoming[]): Promise<Incoming
     `with incoming as materialized (
        select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[],
                             $6::bytea[], $7::text[], $8::text[], $9::text[], $10::bytea[],
-                            $11::boolean[], $12::timestamptz[])
+                            $11::boolean[], $12::timestamptz[], $13::text[])
          with ordinality
          as i (org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id,
-               secret_id, content_type, body, needs_confirmation, received_at, place)
+               secret_id, content_type, body, needs_confirmation, received_at, trace_context,
+               place)
      ), fresh as (
        insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
-         gateway_event_id, secret_id, content_type, body, needs_confirmation, received_at)
+         gateway_event_id, secret_id, content_type, body, needs_confirmation, received_at,
+         trace_context)
        -- In one order, so that two inserts of the same events wait for each other but never both.
        select distinct on (org_id, endpoint_id, dedupe_key)
               org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id,
-              secret_id, content_type, body, needs_confirmation, received_at
+              secret_id, content_type, body, needs_confirmation, received_at, trace_context
          from incoming order by org_id, endpoint_id, dedupe_key, place
        on conflict (org_id, endpoint_id, dedupe_key) do nothing
        returning event_id
@@ -142,6 +148,7 @@ async function store(db: Database, batch: readonly Incoming[]): Promise<Incoming
       batch.map((call) => call.webhook.body),
       batch.map((call) => call.needsConfirmation),
       batch.map((call) => call.receivedAt),
+      batch.map((call) => call.trace),
     ],
   )
   const fresh = new Set(rows.map((row) => row.event_id))

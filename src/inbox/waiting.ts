@@ -2,7 +2,15 @@
 import type { Database } from '../base/db.ts'
 import { oldestWaitingSeconds, waiting } from '../base/metrics.ts'
 
-export type Work = 'confirmations' | 'events' | 'receipts' | 'emails' | 'seals' | 'self_checks'
+export type Work =
+  | 'confirmations'
+  | 'events'
+  | 'receipts'
+  | 'emails'
+  | 'webhooks'
+  | 'seals'
+  | 'self_checks'
+  | 'people_notes'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -22,7 +30,24 @@ const DUE: Readonly<Record<Work, string>> = {
   emails: `select org_id, count(*)::integer as due, min(created_at) as oldest
              from receipt_emails
             where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
+              and org_id not in (select o.org_id from organisations o
+                                  where 'receipt_emails' = any(o.switched_off))
             group by org_id`,
+  // Late by how much: a retry that is due in the future does not wait.
+  webhooks: `select org_id, sum(due)::integer as due, min(oldest) as oldest
+               from (
+                 select org_id, count(*) as due, min(created_at) as oldest
+                   from webhook_messages where fanned_out_at is null group by org_id
+                  union all
+                 select d.org_id, count(*), min(d.next_try_at)
+                   from webhook_deliveries d
+                   join webhook_subscriptions s
+                     on s.org_id = d.org_id and s.subscription_id = d.subscription_id
+                  where d.state in ('waiting', 'sending') and d.next_try_at <= now()
+                    and s.state = 'enabled'
+                  group by d.org_id
+               ) late
+              group by org_id`,
   // Days of India that ended ten minutes ago or longer (src/exports/seal.ts, SETTLE_MINUTES).
   seals: `select org_id, ended - sealed as due,
                  (sealed + 2)::timestamp at time zone 'Asia/Kolkata' as oldest
@@ -39,6 +64,8 @@ const DUE: Readonly<Record<Work, string>> = {
   self_checks: `select o.org_id, 1 as due, coalesce(c.due_at, now()) as oldest
                   from organisations o left join self_checks c on c.org_id = o.org_id
                  where c.due_at is null or c.due_at <= now()`,
+  people_notes: `select org_id, count(*)::integer as due, min(noted_at) as oldest
+                   from people_audit_waiting group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */

@@ -62,6 +62,33 @@ describe('the configuration', () => {
     })
   })
 
+  it('takes an identity provider whole, or not at all', () => {
+    expect(readConfig(GOOD)).to.deep.include({ jwks: null, publicUrl: null })
+    const provider = {
+      JWT_JWKS_URL: 'https://login.example/keys',
+      JWT_ISSUER: 'https://login.example',
+      JWT_AUDIENCE: 'bahi',
+    }
+    expect(readConfig({ ...GOOD, ...provider }).jwks).to.deep.equal({
+      url: provider.JWT_JWKS_URL,
+      issuer: provider.JWT_ISSUER,
+      audience: provider.JWT_AUDIENCE,
+    })
+    for (const name of Object.keys(provider)) {
+      expect(refusal({ ...provider, [name]: '' })).to.contain(`${name} is missing`)
+    }
+    expect(refusal({ ...provider, JWT_ISSUER: 'bahi' })).to.contain('JWT_ISSUER must not be')
+    const plain = { ...provider, JWT_JWKS_URL: 'http://login.example/keys' }
+    expect(refusal(plain)).to.contain('JWT_JWKS_URL must be a URL that begins with https://')
+    const local = { ...provider, JWT_JWKS_URL: 'http://127.0.0.1:8080/keys' }
+    expect(readConfig({ ...GOOD, ...local }).jwks?.url).to.equal(local.JWT_JWKS_URL)
+    for (const wrong of ['https://bahi.example/', 'https://bahi.example/x', 'bahi.example']) {
+      expect(refusal({ PUBLIC_URL: wrong }), wrong).to.contain('PUBLIC_URL must be')
+    }
+    const own = { PUBLIC_URL: 'https://bahi.example' }
+    expect(readConfig({ ...GOOD, ...own }).publicUrl).to.equal(own.PUBLIC_URL)
+  })
+
   for (const name of Object.keys(GOOD)) {
     it(`names ${name} where it is missing or empty`, () => {
       for (const value of [undefined, '']) {

@@ -30,7 +30,7 @@ describe('the log', () => {
     expect(await logged('silent', "log.fatal('no')")).to.deep.equal([])
   })
 
-  it('hides secrets and personal ids, at the top and down to the third level', async () => {
+  it('hides secrets and personal ids, at any depth', async () => {
     const names = [
       'authorization',
       'cookie',
@@ -48,12 +48,28 @@ describe('the log', () => {
     const [line] = await logged(
       'info',
       `const record = ${JSON.stringify(record)}
-       log.info({ ...record, one: record, two: { deep: record }, kept: 'kept' }, 'x')`,
+       const two = { a: { b: { deep: record } } }
+       log.info({ ...record, one: [record], two, kept: 'kept' }, 'x')`,
     )
     const text = JSON.stringify(line)
     expect(text).to.not.contain('hushhush')
     expect(text.split('[hidden]')).to.have.length(names.length * 3 + 1)
     expect(line?.['kept']).to.equal('kept')
+  })
+
+  it('has no PAN in a message or a stack, and takes what refers to itself', async () => {
+    const lines = await logged(
+      'info',
+      `const self = { name: 'me' }
+       self.self = self
+       log.info({ self }, 'of ABCPE1234F')
+       log.error({ err: new Error('donor abcpe1234f') }, 'failed')`,
+    )
+    const text = JSON.stringify(lines)
+    expect(lines).to.have.length(2)
+    expect(text)
+      .to.contain('of ABC•••••••')
+      .and.to.not.match(/pe1234f/i)
   })
 
   it('keeps of an error only its name, code, message and stack', async () => {

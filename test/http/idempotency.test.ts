@@ -119,7 +119,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(await countEntries(service)).to.equal(before + 2)
   })
 
-  it('is done once by many at the same time; who comes too early is told to come again', async () => {
+  it('is done once by many at the same time; who is too early is told to come again', async () => {
     const key = newKey()
     const body = account('expenses:crowd')
     const answers = await Promise.all(Array.from({ length: 20 }, async () => await open(key, body)))

@@ -19,7 +19,7 @@ import {
 import { textIn } from './seeded.ts'
 
 const COMMIT = 'commit; select pg_advisory_unlock'
-/** The second such transaction of a request shows the entry; the first looks up its key. */
+/** Such transactions of a request look up its key and the limits; the third shows the entry. */
 const READ = 'repeatable read read only'
 
 describe('a database that is lost while an entry is posted', () => {
@@ -105,7 +105,7 @@ describe('a database that is lost while an entry is posted', () => {
     it(`after COMMIT: ${way} says that it is posted and only not shown`, async () => {
       const send = await ways[way]?.()
       const before = await countEntries(service)
-      proxy.breakBefore(READ, 1)
+      proxy.breakBefore(READ, 2)
       const lost = await send?.()
       expect(lost?.text).to.match(/je_\d+ is posted/)
       expectRefused(lost as Answer, 'unavailable', 'yes')

@@ -111,15 +111,15 @@ describe('an organisation beside another', () => {
     expect(rows).to.deep.equal([{ org_id: 2 }])
   })
 
-  it('that does not exist sees nothing and can do nothing', async () => {
+  it('that does not exist has nobody who is let in', async () => {
     const principal = { subject: 'nobody', orgId: 99, role: 'admin' } as const
     const authorization = `Bearer ${signToken(principal, service.config.jwtSecret, 60)}`
     const list = await service.call('GET', '/v1/payments', { headers: { authorization } })
-    expect(list.json).to.deep.equal({ data: [], has_more: false })
+    expect(list.status).to.equal(401)
     const opened = await service.call('POST', '/v1/donations', {
       headers: { authorization },
       body: donationRequest(),
     })
-    expect(opened.status).to.equal(422)
+    expect(opened.json).to.include({ code: 'unauthenticated', moved: 'no' })
   })
 })

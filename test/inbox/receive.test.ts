@@ -76,9 +76,13 @@ describe('the webhook intake', () => {
         return await service.parts.db.statement<Row>(sql, params)
       },
     }
-    const endpoints = openEndpoints(service.parts.db, service.parts.keyring)
+    const endpoints = openEndpoints(
+      service.parts.db,
+      service.parts.keyring,
+      service.parts.caches.near,
+    )
     const id = service.endpoints.get('razorpay') ?? ''
-    const endpoint = await endpoints.find('razorpay', id, new Date())
+    const endpoint = await endpoints.find('razorpay', id)
     if (endpoint === undefined) {
       throw new Error('no endpoint')
     }

@@ -3,6 +3,8 @@ import { expect } from 'chai'
 import type pg from 'pg'
 import type { Draft } from '../../src/ledger/core/entry.ts'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
+import { encodeTrialBalance } from '../../src/ledger/closing/period-changes.ts'
+import { lastDayOf } from '../../src/ledger/periods/periods.ts'
 import { until } from '../support/until.ts'
 import {
   BANK,
@@ -160,12 +162,16 @@ describe('a month that is closed while somebody posts, under READ COMMITTED', ()
     callWith(columnsFor([draftOf(`on ${day}`, { effectiveOn: day })], IDS))
 
   /** What the closing of a month writes, typed in one statement. */
-  const closing = (month: string): string =>
-    `with changed as (
+  const closing = (month: string): string => {
+    // Of the first entry, which is of May.
+    const none = encodeTrialBalance(lastDayOf(month.slice(0, 7)) ?? '', []).toString()
+    return `with changed as (
        insert into periods (org_id, month, state, version) values (1, '${month}', 'closed', 1))
      insert into period_changes (org_id, month, version, state, reason, actor, entry_no,
        trial_balance, trial_balance_sha256)
-     values (1, '${month}', 1, 'closed', 'test', 'test', 1, '', sha256(''))`
+     values (1, '${month}', 1, 'closed', 'test', 'test', 1, $text$${none}$text$,
+       sha256(convert_to($text$${none}$text$, 'UTF8')))`
+  }
 
   /** Sends the second while the first is not committed; it may wait or not. */
   async function overlapping(first: string, second: string): Promise<string> {

@@ -99,15 +99,20 @@ describe('the API as a process of its own', () => {
 
   it('logs no id, name, address or token of anybody, whatever becomes of a request', async () => {
     const [, url = ''] = /"url":"([^"]+)"/.exec(said) ?? []
-    const principal = { subject: 'test', orgId: 1, role: 'service' } as const
+    const principal = { subject: 'test', orgId: 1, role: 'admin' } as const
     const token = signToken(principal, service.config.jwtSecret, 60)
     const statuses: number[] = []
+    const refusals: string[] = []
+    const byPan = { tax_id: { type: 'pan', value: 'ABCPK1234F' } }
     for (const [path, body] of [
       ['/v1/donations', donationRequest({ gateway: 'payu' })],
       ['/v1/donations', donationRequest()],
       ['/v1/donations', donationRequest({ amount: 1 })],
       ['/v1/donations?pan=ABCPK1234F', donationRequest({ gateway: 'payu' })],
       ['/v1/nothing/ABCPK1234F', {}],
+      ['/v1/donors/search', byPan],
+      ['/v1/donors/search', { ...byPan, ABCPK1234F: 1 }],
+      ['/v1/donors/ABCPK1234F/reveal', { reason: 'ABCPK1234F' }],
     ] as const) {
       const answer = await fetch(url + path, {
         method: 'POST',
@@ -115,9 +120,11 @@ describe('the API as a process of its own', () => {
         body: JSON.stringify(body),
       })
       statuses.push(answer.status)
+      refusals.push(answer.status < 400 ? '' : await answer.text())
     }
     expect(statuses.slice(0, 3)).to.deep.equal([201, 503, 400])
     await until(() => said.split('"msg":"request"').length > statuses.length)
+    expect(refusals.join('\n')).to.not.contain('ABCPK1234F')
     expect(said).to.not.match(/ABCPK1234F|आशा|asha@|Tilak/)
     expect(said).to.not.contain(token.slice(0, 30))
   })

@@ -82,6 +82,7 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
     FILES_DIR: filesDir,
     LOG_LEVEL: process.env['BAHI_TEST_LOG'] ?? 'silent',
     REDIS_URL: process.env['REDIS_URL'] ?? '',
+    RATE_LIMITS: 'all=1000000',
     REDIS_PREFIX: `test-${randomBytes(4).toString('hex')}`,
     ...options.env,
   }

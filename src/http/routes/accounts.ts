@@ -20,14 +20,19 @@ import {
   groupView,
 } from '../account-view.ts'
 import { pageOf } from '../answers.ts'
+import { membersOf } from '../audited.ts'
 import { limit, numberedId } from '../input.ts'
 import { line, metadata } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
 
+/** The contract's patterns are narrower than the rule, which is too long for one. */
+const TYPES_OF_CODES = '(assets|liabilities|equity|income|expenses)'
+
 const group = z
   .string()
   .refine((text) => typeOfGroup(text) !== undefined, 'must be a group such as assets:clearing')
+  .meta({ pattern: `^${TYPES_OF_CODES}(:[a-z0-9_-]{1,50}){0,3}$` })
 
 const currency = z.string().regex(/^[A-Z][A-Z0-9]{2,11}$/, 'must be a currency code such as INR')
 
@@ -68,7 +73,8 @@ const floor = z
 const openBody = z.strictObject({
   code: z
     .string()
-    .refine(isAccountCode, 'must be a path below one of the five types, such as expenses:travel'),
+    .refine(isAccountCode, 'must be a path below one of the five types, such as expenses:travel')
+    .meta({ pattern: `^${TYPES_OF_CODES}:[a-z0-9-]{1,50}(:[a-z0-9_-]{1,50}){0,2}$` }),
   name: line(200),
   currency,
   normal: z.enum(['debit', 'credit']).optional(),
@@ -86,6 +92,7 @@ const changeBody = z
     reason: line(500),
   })
   .refine((given) => Object.keys(given).length > 1, 'must have something to change')
+  .meta({ minProperties: 2 })
 
 const params = z.object({ id: numberedId('acc').transform(Number) })
 
@@ -143,7 +150,8 @@ function openOperation(): Operation {
       async write(trx, { body, principal }) {
         const { accountId, isNew } = await openAccount(trx, body, principal.subject)
         const opened = there(await findAccount(trx, accountId))
-        return { status: isNew ? 201 : 200, body: accountView(opened) }
+        const view = accountView(opened)
+        return isNew ? { status: 201, body: view } : { status: 200, body: view, audited: null }
       },
     },
   )
@@ -192,9 +200,11 @@ function changeOperation(): Operation {
           const detail = `Unfreezing takes admin, not ${principal.role}.`
           throw new Problem('forbidden', { detail })
         }
+        const was = accountView(there(await findAccount(trx, id)))
         const change = { ...asked, open: state === undefined ? undefined : state === 'open' }
         await changeAccount(trx, id, change, { actor: principal.subject, reason })
-        return { status: 200, body: accountView(there(await findAccount(trx, id))) }
+        const view = accountView(there(await findAccount(trx, id)))
+        return { status: 200, body: view, before: membersOf(was, body) }
       },
     },
   )

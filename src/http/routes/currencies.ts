@@ -85,7 +85,8 @@ export function currencyOperations(): Operation[] {
         queue: 'journal',
         async write(trx, { body: asked, principal }) {
           const isNew = await registerCurrency(trx, asked, principal.subject)
-          return { status: isNew ? 201 : 200, body: currencyView(asked) }
+          const view = currencyView(asked)
+          return isNew ? { status: 201, body: view } : { status: 200, body: view, audited: null }
         },
       },
     ),

@@ -3,42 +3,21 @@ import { z } from 'zod'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { openDonation, type NewDonation, type OpenedDonation } from '../../donations/checkout.ts'
-import { isAadhaar, isPan } from '../../donations/donors.ts'
 import { GATEWAY_NAMES } from '../../gateways/fact.ts'
 import { idText, minorUnits, texts } from '../answers.ts'
+import type { Audited } from '../audited.ts'
 import { line } from '../line.ts'
 import { operation, type Operation } from '../operation.ts'
+import { taxId } from '../tax-id.ts'
 
 /** ₹1 to ₹10 crore: below, gateways refuse; above, somebody mistyped. */
 const AMOUNT_MIN = 100
 const AMOUNT_MAX = 10_000_000_000
 
-const taxId = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('pan'),
-    value: z
-      .string()
-      .transform((text) => text.replaceAll(/\s/g, '').toUpperCase())
-      .refine(isPan, { error: 'must be a PAN such as ABCPE1234F' }),
-  }),
-  z.strictObject({
-    type: z.literal('aadhaar'),
-    value: z
-      .string()
-      .transform((text) => text.replaceAll(/\s/g, ''))
-      .refine(isAadhaar, { error: 'must be an Aadhaar number; its check digit is wrong' }),
-  }),
-  z.strictObject({
-    type: z.literal('passport'),
-    value: z
-      .string()
-      .transform((text) => text.replaceAll(/\s/g, '').toUpperCase())
-      .refine((text) => /^[A-Z0-9]{6,12}$/.test(text), { error: 'must be a passport number' }),
-  }),
-])
-
 const donor = z.strictObject({
-  name: line(120).regex(/\p{L}/u, 'must have a letter in it'),
+  name: line(120)
+    .regex(/\p{L}/u, 'must have a letter in it')
+    .meta({ pattern: '^[A-Za-z][^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' }),
   email: z.email('must be an email address').max(254),
   phone: z
     .string()
@@ -124,7 +103,10 @@ export function donationOperations(parts: Parts, publicUrl: () => string): Opera
         body,
         answers: { 201: { what: 'Opened; nothing is paid yet.', body: openedDonation } },
         problems: [
+          'switched_off',
           'unknown_fund',
+          'fund_closed',
+          'gateway_disabled',
           'unknown_gateway',
           'foreign_contribution',
           'gateway_refused',
@@ -132,19 +114,23 @@ export function donationOperations(parts: Parts, publicUrl: () => string): Opera
         ],
       },
       {
-        async handle({ body: given, principal: { orgId }, keep }) {
+        async handle(call) {
+          const { body: given, principal } = call
           const replyOf = (opened: OpenedDonation) => ({
             status: 201 as const,
             body: openedView(given, opened),
           })
           const opened = await openDonation(
             db,
-            orgId,
+            principal.orgId,
             donationAsked(given, `${publicUrl()}/thanks`),
             {
               keyring,
               timeoutMs: config.gatewayTimeoutMs,
-              onOpened: async (trx, one) => await keep(trx, replyOf(one)),
+              onOpened: async (trx, one) => {
+                await call.audit(trx, auditedOf(given, one))
+                await call.keep(trx, replyOf(one))
+              },
             },
           ).catch(inOurWords)
           return replyOf(opened)
@@ -152,6 +138,13 @@ export function donationOperations(parts: Parts, publicUrl: () => string): Opera
       },
     ),
   ]
+}
+
+/** What is recorded of it: who gives is in the donor's row, which can be erased. */
+function auditedOf(given: z.infer<typeof body>, { donationId }: OpenedDonation): Audited {
+  const { gateway, amount, currency, fund, nature } = given
+  const after = { gateway, amount, currency, fund, nature }
+  return { target: `/v1/donations/${donationId}`, after }
 }
 
 function openedView(

@@ -2,49 +2,15 @@
 import { z } from 'zod'
 import { minorOrText } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
-import { isAccountCode } from '../../ledger/core/chart.ts'
 import type { DraftLine } from '../../ledger/core/entry.ts'
-import {
-  postExchange,
-  type AskedExchange,
-  type NamedAccount,
-} from '../../ledger/posting/exchanges.ts'
+import { postExchange } from '../../ledger/posting/exchanges.ts'
 import { inJournal } from '../../ledger/posting/in-journal.ts'
 import { currencyCode, day, idText, minorUnits } from '../answers.ts'
-import { entryKey, lateReasonOf, reason } from '../entry-input.ts'
+import { proposed } from '../approval-view.ts'
 import { entryId } from '../entry-view.ts'
-import { isoDate, numberedId } from '../input.ts'
-import { line } from '../line.ts'
+import { exchangeAsked, exchangeBody } from '../exchange-input.ts'
 import { operation, type Operation } from '../operation.ts'
-import type { Principal } from '../request.ts'
-
-/** An account's id, or the code and currency of one that may still have to be opened. */
-const named = z.union(
-  [
-    numberedId('acc').transform((id): NamedAccount => ({ accountId: Number(id) })),
-    z.strictObject({
-      code: z.string().refine(isAccountCode),
-      currency: z.string().regex(/^[A-Z][A-Z0-9]{2,11}$/),
-    }),
-  ],
-  'must be an id such as acc_17, or {"code", "currency"}',
-)
-
-const amount = z.int('must be a whole number of minor units').min(1).transform(BigInt)
-
-const exchangeBody = z.strictObject({
-  from_account: named,
-  to_account: named,
-  amount,
-  to_amount: amount.optional(),
-  rate: z
-    .string()
-    .regex(/^\d{1,18}(\.\d{1,18})?$/, 'must be a decimal as text, such as "83.125"')
-    .regex(/[1-9]/, 'must be above zero'),
-  rate_source: line(200),
-  effective_on: isoDate,
-  late_reason: reason.optional(),
-})
+import { proposalReply } from '../proposal.ts'
 
 const side = z.strictObject({ code: z.string(), currency: currencyCode, amount: minorUnits })
 
@@ -59,6 +25,12 @@ const exchange = z
   })
   .meta({ id: 'Exchange' })
 
+const ANSWERS = {
+  200: { what: 'It was posted before, with this key.', body: exchange },
+  201: { what: 'Posted.', body: exchange },
+  ...proposed,
+} as const
+
 export function exchangeOperations({ db }: Parts): Operation[] {
   return [
     operation(
@@ -71,10 +43,7 @@ export function exchangeOperations({ db }: Parts): Operation[] {
         permission: 'books.post',
         key: 'required',
         body: exchangeBody,
-        answers: {
-          200: { what: 'It was posted before, with this key.', body: exchange },
-          201: { what: 'Posted.', body: exchange },
-        },
+        answers: ANSWERS,
         problems: [
           'invalid_entry',
           'unknown_account',
@@ -87,8 +56,13 @@ export function exchangeOperations({ db }: Parts): Operation[] {
       },
       {
         // The journal knows the key itself: whoever comes again hears 200 and not what was kept.
-        async handle({ body, principal, key }) {
-          const asked = exchangeAsked(body, entryKey(principal, 'exchange', String(key)), principal)
+        async handle(call) {
+          const { body, principal, key } = call
+          const proposal = await proposalReply(db, { verb: 'exchange', entryNo: null, call })
+          if (proposal !== null) {
+            return proposal
+          }
+          const asked = exchangeAsked(body, String(key), principal)
           const { entryNo, isNew, lines } = await inJournal(
             db,
             principal.orgId,
@@ -103,31 +77,11 @@ export function exchangeOperations({ db }: Parts): Operation[] {
             rate_source: body.rate_source,
             effective_on: body.effective_on,
           }
-          return { status: isNew ? 201 : 200, body: answer }
+          return isNew ? { status: 201, body: answer } : { status: 200, body: answer }
         },
       },
     ),
   ]
-}
-
-function exchangeAsked(
-  asked: z.infer<typeof exchangeBody>,
-  idempotencyKey: string,
-  principal: Principal,
-): AskedExchange {
-  return {
-    from: asked.from_account,
-    to: asked.to_account,
-    amount: asked.amount,
-    toAmount: asked.to_amount,
-    rate: asked.rate,
-    rateSource: asked.rate_source,
-    effectiveOn: asked.effective_on,
-    lateReason: lateReasonOf(asked, principal),
-    idempotencyKey,
-    source: idempotencyKey,
-    actor: principal.subject,
-  }
 }
 
 function sideView(one: DraftLine | undefined): z.input<typeof side> {

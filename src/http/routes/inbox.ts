@@ -1,11 +1,10 @@
 /** GET /v1/inbox-events and /v1/rejected-calls: what came in and what became of it. */
 import { z } from 'zod'
 import { build, type Trx } from '../../base/db.ts'
-import { isId } from '../../base/ids.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
 import type { RejectedCall } from '../../inbox/reject.ts'
 import { idText, instant, pageOf, sha256Hex, texts } from '../answers.ts'
-import { limit } from '../input.ts'
+import { idOfKind, limit } from '../input.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
 
@@ -19,22 +18,14 @@ const REASONS = [
 
 const eventsQuery = z.strictObject({
   limit,
-  starting_after: z
-    .string()
-    .refine((text) => isId('evt', text), { error: 'must be an event id' })
-    .meta({ pattern: '^evt_' })
-    .optional(),
+  starting_after: idOfKind('evt').optional(),
   state: z.enum(EVENT_STATES).optional(),
   gateway: z.enum(GATEWAY_NAMES).optional(),
 })
 
 const rejectedQuery = z.strictObject({
   limit,
-  starting_after: z
-    .string()
-    .refine((text) => isId('rej', text), { error: 'must be an id of a rejected call' })
-    .meta({ pattern: '^rej_' })
-    .optional(),
+  starting_after: idOfKind('rej').optional(),
 })
 
 const inboxEvent = z

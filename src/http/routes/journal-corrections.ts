@@ -1,28 +1,16 @@
 /** POST /v1/journal-entries/:id/reverse and /adjust: corrections by another entry. */
 import { z } from 'zod'
-import { indianDate } from '../../base/clock.ts'
+import type { Database } from '../../base/db.ts'
 import type { Parts } from '../../base/parts.ts'
-import { adjust, reverse } from '../../ledger/posting/correct.ts'
 import { inJournal } from '../../ledger/posting/in-journal.ts'
-import { description, entryKey, lateReasonOf, lines, linesAsked, reason } from '../entry-input.ts'
-import { isoDate, numberedId } from '../input.ts'
+import { adjustBody, reverseBody } from '../entry-input.ts'
+import { postAsked } from '../entry-verbs.ts'
+import { numberedId } from '../input.ts'
 import { operation, type Operation } from '../operation.ts'
-import type { Principal } from '../request.ts'
+import { proposalReply, requestOf } from '../proposal.ts'
 import { POSTED, postedReply, POSTING_PROBLEMS } from './journal-posting.ts'
 
 const params = z.object({ id: numberedId('je') })
-
-const reverseBody = z.strictObject({
-  reason,
-  effective_on: isoDate.optional(),
-  late_reason: reason.optional(),
-})
-
-const adjustBody = z.strictObject({
-  ...reverseBody.shape,
-  description: description.optional(),
-  lines,
-})
 
 export function journalCorrectionOperations({ db }: Parts): Operation[] {
   return [
@@ -41,12 +29,7 @@ export function journalCorrectionOperations({ db }: Parts): Operation[] {
         problems: POSTING_PROBLEMS,
       },
       {
-        async handle({ params: { id }, body, principal }) {
-          const { orgId } = principal
-          const asked = correctionAsked(body, principal)
-          const result = await inJournal(db, orgId, async (trx) => await reverse(trx, id, asked))
-          return await postedReply(result, { db, orgId })
-        },
+        handle: async (call) => await corrected(db, 'reverse', call),
       },
     ),
     operation(
@@ -64,28 +47,24 @@ export function journalCorrectionOperations({ db }: Parts): Operation[] {
         problems: POSTING_PROBLEMS,
       },
       {
-        async handle({ params: { id }, body, principal, key }) {
-          const { orgId } = principal
-          const asked = {
-            ...correctionAsked(body, principal),
-            idempotencyKey: entryKey(principal, 'adjust', String(key)),
-            description: body.description ?? null,
-            lines: linesAsked(body.lines),
-          }
-          const result = await inJournal(db, orgId, async (trx) => await adjust(trx, id, asked))
-          return await postedReply(result, { db, orgId })
-        },
+        handle: async (call) => await corrected(db, 'adjust', call),
       },
     ),
   ]
 }
 
-function correctionAsked(asked: z.infer<typeof reverseBody>, principal: Principal) {
-  return {
-    reason: asked.reason,
-    effectiveOn: asked.effective_on ?? null,
-    today: indianDate(new Date()),
-    actor: principal.subject,
-    lateReason: lateReasonOf(asked, principal),
+async function corrected(
+  db: Database,
+  verb: 'reverse' | 'adjust',
+  call: Parameters<typeof proposalReply>[1]['call'] & { params: { id: bigint } },
+) {
+  const { orgId } = call.principal
+  const posting = { verb, entryNo: call.params.id, call }
+  const proposal = await proposalReply(db, posting)
+  if (proposal !== null) {
+    return proposal
   }
+  const asked = requestOf(posting)
+  const result = await inJournal(db, orgId, async (trx) => await postAsked(trx, asked))
+  return await postedReply(result, { db, orgId })
 }

@@ -11,9 +11,11 @@ import { inJournal } from '../../ledger/posting/in-journal.ts'
 import { post, type PostResult } from '../../ledger/posting/post.ts'
 import { findEntry } from '../../ledger/reading/entries.ts'
 import { idText } from '../answers.ts'
+import { proposed } from '../approval-view.ts'
 import { batchBody, draftAsked, entryBody } from '../entry-input.ts'
 import { entryId, entryView, journalEntry } from '../entry-view.ts'
 import { operation, type Operation } from '../operation.ts'
+import { assertBelowLimits, proposalReply } from '../proposal.ts'
 import { problemSchema, problemView } from '../problem-json.ts'
 import { requestIdOf } from '../request.ts'
 
@@ -38,6 +40,7 @@ export const POSTING_PROBLEMS = [
 export const POSTED = {
   200: { what: 'It was posted before, with this key.', body: journalEntry },
   201: { what: 'Posted.', body: journalEntry },
+  ...proposed,
 } as const
 
 const batchResults = z
@@ -77,8 +80,13 @@ export function journalPostingOperations({ db }: Parts, batcher: Batcher): Opera
         problems: POSTING_PROBLEMS,
       },
       {
-        async handle({ body, principal, key }) {
+        async handle(call) {
+          const { body, principal, key } = call
           const { orgId } = principal
+          const proposal = await proposalReply(db, { verb: 'post', entryNo: null, call })
+          if (proposal !== null) {
+            return proposal
+          }
           const draft = draftAsked(body, String(key), principal)
           const result = await batcher.post(orgId, await withCodesNow(db, orgId, draft))
           return await postedReply(result, { db, orgId })
@@ -101,19 +109,17 @@ function batchOperation(db: Database): Operation {
       body: batchBody,
       bodyBytesMax: BATCH_BYTES_MAX,
       answers: { 200: { what: 'What became of each, in the order given.', body: batchResults } },
-      problems: [...POSTING_PROBLEMS, 'batch_refused'],
+      problems: [...POSTING_PROBLEMS, 'batch_refused', 'approval_required'],
     },
     {
       async handle({ body: { mode, entries }, principal, response }) {
         const drafts = entries.map(({ idempotency_key: key, ...asked }) =>
           draftAsked(asked, key, principal),
         )
-        const results = await inJournal(
-          db,
-          principal.orgId,
-          async (trx) =>
-            await post(trx, await withCodes(trx, drafts), { atomic: mode === 'atomic' }),
-        )
+        const results = await inJournal(db, principal.orgId, async (trx) => {
+          await assertBelowLimits(trx, drafts)
+          return await post(trx, await withCodes(trx, drafts), { atomic: mode === 'atomic' })
+        })
         const body = {
           mode,
           results: results.map((result, index) =>

@@ -1,23 +1,19 @@
 /** GET /v1/payments: what the gateways say was paid, with the journal entry of each capture. */
 import { z } from 'zod'
 import { build } from '../../base/db.ts'
-import { isId } from '../../base/ids.ts'
 import { minorToJson } from '../../base/money.ts'
 import { Problem } from '../../base/problem.ts'
 import type { Payment, PaymentState } from '../../donations/payments.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
 import { currencyCode, idText, instant, minorUnits, pageOf } from '../answers.ts'
 import { entryId } from '../entry-view.ts'
-import { limit } from '../input.ts'
+import { idOfKind, limit } from '../input.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
 
 const STATES = ['authorized', 'captured', 'failed'] as const satisfies readonly PaymentState[]
 
-const paymentId = z
-  .string()
-  .refine((text) => isId('pmt', text), { error: 'must be a payment id' })
-  .meta({ pattern: '^pmt_' })
+const paymentId = idOfKind('pmt')
 
 const query = z.strictObject({
   limit,

@@ -168,8 +168,10 @@ function closeOperation(): Operation {
           const detail = `The role ${role} may close softly; closing for everybody takes admin.`
           throw new Problem('forbidden', { detail, moved: 'no' })
         }
+        const { state } = await findPeriod(trx, asked.month)
         const change = { ...asked, ...body, actor: subject, today: indianDate(new Date()) }
-        return { status: 200, body: changedView(await closePeriod(trx, change)) }
+        const view = changedView(await closePeriod(trx, change))
+        return { status: 200, body: view, before: { state } }
       },
     },
   )
@@ -193,8 +195,10 @@ function reopenOperation(): Operation {
     {
       queue: 'journal',
       async write(trx, { params: asked, body, principal: { subject } }) {
+        const { state } = await findPeriod(trx, asked.month)
         const change = { ...asked, ...body, actor: subject, today: indianDate(new Date()) }
-        return { status: 200, body: changedView(await reopenPeriod(trx, change)) }
+        const view = changedView(await reopenPeriod(trx, change))
+        return { status: 200, body: view, before: { state } }
       },
     },
   )

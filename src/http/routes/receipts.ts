@@ -1,14 +1,13 @@
 /** GET /v1/receipts, and each receipt's PDF. */
 import { z } from 'zod'
 import { build, type Trx } from '../../base/db.ts'
-import { isId } from '../../base/ids.ts'
 import { minorToJson } from '../../base/money.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { findReceipt, receiptPdf, recordPdfHash } from '../../donations/receipt-file.ts'
 import { currencyCode, day, idText, instant, minorUnits, pageOf, sha256Hex } from '../answers.ts'
 import { entryId } from '../entry-view.ts'
-import { limit } from '../input.ts'
+import { idOfKind, limit } from '../input.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
 
@@ -22,10 +21,7 @@ const EMAIL_STATES = [
   'dead',
 ] as const
 
-const receiptId = z
-  .string()
-  .refine((text) => isId('rcp', text), { error: 'must be a receipt id' })
-  .meta({ pattern: '^rcp_' })
+const receiptId = idOfKind('rcp')
 
 const query = z.strictObject({
   limit,

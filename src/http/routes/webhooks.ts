@@ -9,6 +9,7 @@ import { gatewayNamed } from '../../gateways/registry.ts'
 import { openEndpoints, type Endpoint, type Endpoints } from '../../inbox/endpoints.ts'
 import { openIntake, type Intake } from '../../inbox/receive.ts'
 import { openRejections, type RejectedCall, type Rejections } from '../../inbox/reject.ts'
+import type { Limits } from '../limits.ts'
 import { asProblem } from '../problem-json.ts'
 
 /** The largest published sample has 12 KB. */
@@ -20,9 +21,9 @@ interface Inbox {
   rejections: Rejections
 }
 
-export function webhookRoutes(parts: Parts): Router {
+export function webhookRoutes(parts: Parts, limits: Pick<Limits, 'webhook'>): Router {
   const inbox: Inbox = {
-    endpoints: openEndpoints(parts.db, parts.keyring),
+    endpoints: openEndpoints(parts.db, parts.keyring, parts.caches.near),
     intake: openIntake(parts.db, parts.bells),
     rejections: openRejections(parts.db, parts.log),
   }
@@ -30,6 +31,7 @@ export function webhookRoutes(parts: Parts): Router {
   const routes = Router()
   routes.post('/:gateway/:endpoint', async (request, response, next) => {
     const endpoint = await endpointOf(request, inbox)
+    limits.webhook(endpoint.endpointId)
     await takeIn({ request, response, next, endpoint, inbox, readBody })
   })
   return routes
@@ -41,7 +43,7 @@ async function endpointOf(request: Request, inbox: Inbox): Promise<Endpoint> {
   const endpoint =
     known === undefined || typeof endpointId !== 'string' || endpointId.length > 60
       ? undefined
-      : await inbox.endpoints.find(known.name, endpointId, new Date())
+      : await inbox.endpoints.find(known.name, endpointId)
   if (endpoint === undefined) {
     webhooks.inc({ gateway: known?.name ?? 'unknown', outcome: 'unknown_endpoint' })
     throw new Problem('not_found', { detail: 'There is no such webhook endpoint.' })

@@ -4,6 +4,7 @@ import type { IsoDate } from '../../base/clock.ts'
 import { sha256 } from '../../base/crypto.ts'
 import type { Trx } from '../../base/db.ts'
 import { Problem, type ProblemCode } from '../../base/problem.ts'
+import { announce } from '../../notifications/outbox/announce.ts'
 import { linesThrough, type TrialBalanceLine } from '../reading/balances.ts'
 import {
   findPeriod,
@@ -61,7 +62,7 @@ export async function closePeriod(
     const detail = `${blocking} was posted to and is not closed so far; close it first.`
     throw refusal('period_order', detail)
   }
-  return await write(trx, change)
+  return await write(trx, change, 'period.closed')
 }
 
 /**
@@ -89,7 +90,7 @@ export async function reopenPeriod(
     const detail = `${blocking} comes later and is more closed; reopen it first.`
     throw refusal('period_order', detail)
   }
-  return await write(trx, change)
+  return await write(trx, change, 'period.reopened')
 }
 
 /**
@@ -185,7 +186,11 @@ async function laterMoreClosed(
   return row?.month?.slice(0, 7) ?? null
 }
 
-async function write(trx: Trx, change: ChangeOfPeriod<PeriodState>): Promise<ChangedPeriod> {
+async function write(
+  trx: Trx,
+  change: ChangeOfPeriod<PeriodState>,
+  type: 'period.closed' | 'period.reopened',
+): Promise<ChangedPeriod> {
   const text = await trialBalanceOf(trx, change.month, null)
   const firstDay = `${change.month}-01`
   const [row] = await trx.query<{ version: number }>(
@@ -210,5 +215,10 @@ async function write(trx: Trx, change: ChangeOfPeriod<PeriodState>): Promise<Cha
       sha256(text),
     ],
   )
+  if (row !== undefined) {
+    const { month, state } = change
+    const data = { month, state, version: row.version }
+    await announce(trx, [{ type, subject: `${month}/${row.version}`, data }])
+  }
   return { period: await findPeriod(trx, change.month), changed: true }
 }

@@ -2,6 +2,7 @@
 import type { IsoDate } from '../../base/clock.ts'
 import type { Trx } from '../../base/db.ts'
 import { Problem } from '../../base/problem.ts'
+import { announce } from '../../notifications/outbox/announce.ts'
 import { trialBalance } from '../reading/balances.ts'
 import { templateOf, type AccountCode } from '../core/chart.ts'
 import type { Draft } from '../core/entry.ts'
@@ -81,7 +82,14 @@ export async function closeYear(trx: Trx, year: string, by: YearCloser): Promise
     isLate: stateOf(lastDay.slice(0, 7), await readRestricted(trx)) !== 'open',
   })
   await postAll(trx, drafts)
-  return { year, lastDay, entryNos: await readClosings(trx, year), changed: drafts.length > 0 }
+  const entryNos = await readClosings(trx, year)
+  const newest = entryNos.at(-1)
+  if (drafts.length > 0 && newest !== undefined) {
+    const data = { financial_year: year, newest_journal_entry: `je_${newest}` }
+    const subject = `${year}/${newest}`
+    await announce(trx, [{ type: 'financial_year.closed', subject, data }])
+  }
+  return { year, lastDay, entryNos, changed: drafts.length > 0 }
 }
 
 async function postAll(trx: Trx, drafts: readonly Draft[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** How an entry is taken back or corrected: by another entry, never by a change of the first. */
 import type { IsoDate } from '../../base/clock.ts'
 import { Problem } from '../../base/problem.ts'
-import { LATE_REASON, type Draft, type DraftLine, type EntryKind } from './entry.ts'
+import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine, type EntryKind } from './entry.ts'
 
 /** What a correction has to know of the entry that it corrects. */
 export interface EntryToCorrect {
@@ -18,6 +18,8 @@ export interface Correction {
   actor: string
   /** Why it comes into a month that is closed to others; null where it does not. */
   lateReason: string | null
+  /** Who consented, where it took another's consent. */
+  approvedBy?: string | undefined
 }
 
 /** The name under which a correction keeps its reason. */
@@ -82,6 +84,7 @@ function corrected(entry: EntryToCorrect, how: Correction) {
     metadata: {
       [REASON]: how.reason,
       ...(how.lateReason === null ? {} : { [LATE_REASON]: how.lateReason }),
+      ...(how.approvedBy === undefined ? {} : { [APPROVED_BY]: how.approvedBy }),
     },
   }
 }

@@ -58,6 +58,9 @@ const TEXTS_MAX = { idempotencyKey: 200, description: 1000, source: 200, actor: 
 /** The metadata that says why an entry comes into a month that is closed to others. */
 export const LATE_REASON = 'late_reason'
 
+/** The name under which an entry that took another's consent says whose. */
+export const APPROVED_BY = 'approved_by'
+
 /** Throws `invalid_entry` or `unbalanced_entry` (moved: no) unless the draft may be posted. */
 export function assertPostable(draft: Draft): void {
   const refuse = (detail: string) => new Problem('invalid_entry', { detail, moved: 'no' })

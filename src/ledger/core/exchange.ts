@@ -9,7 +9,7 @@ import {
 } from '../../base/money.ts'
 import { Problem } from '../../base/problem.ts'
 import { normalOf, tradingAccount, typeOf, type AccountCode, type Direction } from './chart.ts'
-import { LATE_REASON, type Draft, type DraftLine } from './entry.ts'
+import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine } from './entry.ts'
 
 /** One side of an exchange. */
 export interface ExchangeSide {
@@ -34,6 +34,8 @@ export interface ExchangeFacts {
   lateReason: string | null
   source: string
   actor: string
+  /** Who consented, where it took another's consent. */
+  approvedBy?: string | undefined
 }
 
 /**
@@ -71,6 +73,7 @@ export function exchanged(facts: ExchangeFacts): Draft {
       rate: facts.rate,
       rate_source: facts.rateSource,
       ...(facts.lateReason === null ? {} : { [LATE_REASON]: facts.lateReason }),
+      ...(facts.approvedBy === undefined ? {} : { [APPROVED_BY]: facts.approvedBy }),
     },
     lines: [...pair(from, from.amount, other, side), ...pair(to, got, side, other)],
   }

@@ -1,6 +1,6 @@
 /** How each business fact is booked: one pure function a kind of entry. */
 import type { IsoDate } from '../../base/clock.ts'
-import { LATE_REASON, type Draft, type DraftLine } from './entry.ts'
+import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine } from './entry.ts'
 
 export interface CapturedMoney {
   gateway: string
@@ -56,18 +56,24 @@ export interface AskedEntry {
   metadata: Readonly<Record<string, string>>
   /** Why it comes into a month that is closed to others; null where it does not. */
   lateReason: string | null
+  /** Who consented, where it took another's consent. */
+  approvedBy?: string | undefined
   lines: readonly DraftLine[]
 }
 
 /** An entry as it was asked for: no rule of ours decides its lines. */
 export function manualEntry(asked: AskedEntry): Draft {
-  const { lateReason, metadata, ...rest } = asked
+  const { lateReason, approvedBy, metadata, ...rest } = asked
   return {
     ...rest,
     kind: 'manual',
     reverses: null,
     adjusts: null,
-    metadata: lateReason === null ? metadata : { ...metadata, [LATE_REASON]: lateReason },
+    metadata: {
+      ...metadata,
+      ...(lateReason === null ? {} : { [LATE_REASON]: lateReason }),
+      ...(approvedBy === undefined ? {} : { [APPROVED_BY]: approvedBy }),
+    },
   }
 }
 

@@ -8,6 +8,7 @@ import {
 import type { Database } from '../../base/db.ts'
 import { postingSeconds } from '../../base/metrics.ts'
 import { Problem } from '../../base/problem.ts'
+import { inSpan, traceContext, type TraceContext } from '../../base/tracing.ts'
 import { accountIds } from '../accounts/accounts.ts'
 import type { Draft } from '../core/entry.ts'
 import { inJournal } from './in-journal.ts'
@@ -27,6 +28,7 @@ export interface Batcher {
 
 interface Waiting {
   sound: Sound
+  trace: TraceContext | null
   resolve(result: PostResult): void
   reject(error: unknown): void
 }
@@ -56,7 +58,7 @@ export function openBatcher(db: Database): Batcher {
 
   const start = (journal: Journal): void => {
     while (mayStart(journal)) {
-      const flight = postBatch(db, journal, nextBatch(journal.waiting))
+      const flight = postTraced(db, journal, nextBatch(journal.waiting))
         // Whoever has just heard his result may post again: he comes along in the next batch.
         .then(async () => await setImmediate())
         .finally(() => {
@@ -80,7 +82,7 @@ export function openBatcher(db: Database): Batcher {
         return sound
       }
       return await new Promise<PostResult>((resolve, reject) => {
-        journal.waiting.push({ sound, resolve, reject })
+        journal.waiting.push({ sound, trace: traceContext(), resolve, reject })
         start(journal)
       })
     },
@@ -125,6 +127,15 @@ function soundOrRefused(draft: Draft): Sound | PostResult {
     }
     throw error
   }
+}
+
+/** The batch belongs to the traces of all its callers, and so to none of them alone. */
+async function postTraced(db: Database, journal: Journal, batch: Waiting[]): Promise<void> {
+  const links = batch.map(({ trace }) => trace)
+  const attributes = { 'bahi.organisation': String(journal.orgId), 'bahi.entries': batch.length }
+  await inSpan('post batch', { parent: null, links, attributes }, async () => {
+    await postBatch(db, journal, batch)
+  })
 }
 
 /** Never throws: every caller of the batch hears how it went for him. */

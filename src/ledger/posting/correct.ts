@@ -16,6 +16,7 @@ export interface CorrectionAsked {
   today: IsoDate
   actor: string
   lateReason: string | null
+  approvedBy?: string | undefined
 }
 
 export interface AdjustmentAsked extends CorrectionAsked {

@@ -27,6 +27,7 @@ export interface AskedExchange {
   idempotencyKey: string
   source: string
   actor: string
+  approvedBy?: string | undefined
 }
 
 export interface PostedExchange {

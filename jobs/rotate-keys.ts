@@ -1,0 +1,27 @@
+/** Seals rows of older data keys with the newest one, organisation by organisation. */
+import { rowsUnderOldKeys } from '../src/base/metrics.ts'
+import { organisationsToRotate, rotateKeys } from '../src/keys/rotate.ts'
+import type { Job } from './job.ts'
+
+export const rotateKeysJob: Job = {
+  name: 'rotate-keys',
+  async run(parts) {
+    const { db, keyring, log, shouldStop } = parts
+    for (const orgId of await organisationsToRotate(db, keyring.sealWith)) {
+      if (shouldStop()) {
+        break
+      }
+      try {
+        await rotateKeys(parts, orgId)
+      } catch (error) {
+        // One organisation's trouble is not the others'; its rows stay due.
+        log.error({ err: error, orgId }, 'keys not rotated')
+      }
+    }
+    const [row] = await db.statement<{ rows: bigint }>(
+      'select coalesce(sum(rows_left), 0)::bigint as rows from key_rotations where key_id = $1',
+      [keyring.sealWith],
+    )
+    rowsUnderOldKeys.set(Number(row?.rows ?? 0n))
+  },
+}

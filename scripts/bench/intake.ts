@@ -1,0 +1,140 @@
+/** npm run bench -- intake: the webhook route against a bare one, and against an insert a call. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { asOwner } from '../stack.ts'
+import type { Measured } from './callers.ts'
+import { openBenchServer, type BenchServer } from './server.ts'
+import type { Load } from './webhook-load.ts'
+
+const ROUNDS = 3
+const SOCKETS = 64
+const SECONDS = 4
+const WARM_UP_SECONDS = 2
+
+const INTRODUCTION = `Signed Razorpay webhooks a second over ${SOCKETS} sockets, each an event of
+its own; embedded Postgres, fsync on; the load comes from a process beside it. Bare: Express that
+verifies the HMAC and answers. Insert each: the same with one insert and commit a call. Ours is the
+service: limits, dedupe by event and body, stored and committed before 200. ${ROUNDS} rounds in
+turn; medians.
+`
+
+interface Target {
+  key: string
+  what: string
+  path: string
+  process: ChildProcess
+  port: number
+}
+
+/** Prints what it compares, then one line of JSON. */
+export async function benchIntake(): Promise<void> {
+  const server = await openBenchServer()
+  const targets: Target[] = []
+  try {
+    await asOwner(server.url, async (client) => {
+      await client.query(
+        'create table plain_events (event_id text primary key, body_sha256 bytea, body bytea)',
+      )
+    })
+    const { secret } = server.webhook
+    for (const [key, what, kind] of [
+      ['bare', 'bare: HMAC and 200', 'bare'],
+      ['insert_each', 'HMAC, one insert a call', 'insert-each'],
+    ] as const) {
+      const started = await start('webhook-servers.ts', [kind, secret, server.url], {})
+      targets.push({ key, what, path: '/hook', ...started })
+    }
+    const ours = await start('intake-server.ts', [], environment(server))
+    targets.push({ key: 'intake', what: 'ours', path: server.webhook.path, ...ours })
+    process.stdout.write(`${INTRODUCTION}\n`)
+    report(await measured(targets, secret))
+  } finally {
+    for (const target of targets) {
+      target.process.kill('SIGTERM')
+    }
+    await server.close()
+  }
+}
+
+async function measured(
+  targets: readonly Target[],
+  secret: string,
+): Promise<Map<string, Measured>> {
+  const all = new Map<string, Measured[]>(targets.map(({ key }) => [key, []]))
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    for (const target of targets) {
+      const { port, path, key } = target
+      const times = { seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS }
+      const load: Load = { port, path, secret, sockets: SOCKETS, ...times, run: `${key}${round}` }
+      all.get(key)?.push(await sendLoad(load))
+    }
+  }
+  const medians = new Map<string, Measured>()
+  for (const { key, what } of targets) {
+    const sorted = (all.get(key) ?? []).toSorted((one, other) => one.per_s - other.per_s)
+    const median = sorted[Math.floor(sorted.length / 2)]
+    if (median !== undefined) {
+      medians.set(key, median)
+      const { per_s: rate, p50_ms: p50, p99_ms: p99 } = median
+      process.stdout.write(
+        `  ${what.padEnd(28)} ${String(rate).padStart(7)}/s  p50 ${p50} ms  p99 ${p99} ms\n`,
+      )
+    }
+  }
+  return medians
+}
+
+function report(medians: ReadonlyMap<string, Measured>): void {
+  const rate = (key: string) => medians.get(key)?.per_s ?? 0
+  const ratio = (one: number, other: number) => Math.round((one / other) * 100) / 100
+  process.stdout.write(
+    `${JSON.stringify({
+      intake_per_s: rate('intake'),
+      bare_per_s: rate('bare'),
+      insert_each_per_s: rate('insert_each'),
+      ratio_bare: ratio(rate('intake'), rate('bare')),
+      ratio_insert_each: ratio(rate('intake'), rate('insert_each')),
+      p99_ms: medians.get('intake')?.p99_ms,
+    })}\n`,
+  )
+}
+
+const run = promisify(execFile)
+
+async function sendLoad(load: Load): Promise<Measured> {
+  const script = fileURLToPath(new URL('webhook-load.ts', import.meta.url))
+  const { stdout } = await run(process.execPath, [script, JSON.stringify(load)])
+  return JSON.parse(stdout) as Measured
+}
+
+/** Starts a server of this folder and waits for the port that it says. */
+async function start(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ process: ChildProcess; port: number }> {
+  const script = fileURLToPath(new URL(name, import.meta.url))
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const lines = createInterface({ input: child.stdout })
+  const [line] = (await once(lines, 'line')) as [string]
+  return { process: child, port: Number(line) }
+}
+
+function environment(server: BenchServer): Record<string, string> {
+  return {
+    NODE_ENV: 'development',
+    DATABASE_URL: server.url,
+    DATA_KEYS: server.dataKeys,
+    JWT_SECRET: 'a secret of the benchmark, 32 long',
+    AWS_REGION: 'ap-south-1',
+    FILES_DIR: server.directory,
+    LOG_LEVEL: 'warn',
+    REDIS_URL: '',
+  }
+}

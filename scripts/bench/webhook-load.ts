@@ -1,0 +1,125 @@
+/** node webhook-load.ts: signed webhooks over many sockets, as fast as they are answered. */
+import { createHmac } from 'node:crypto'
+import { connect } from 'node:net'
+import type { Measured } from './callers.ts'
+
+/** What the load is to be, as JSON in the first argument. */
+export interface Load {
+  port: number
+  path: string
+  secret: string
+  sockets: number
+  seconds: number
+  warmUpSeconds: number
+  /** Makes the events of this run different from every other's. */
+  run: string
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n')
+
+/** One socket that sends a webhook, waits for its answer, and sends the next. */
+async function caller(load: Load, next: () => Buffer, took: (ms: number) => void): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect(load.port, '127.0.0.1')
+    let start = 0
+    let seen = Buffer.alloc(0)
+    const end = performance.now() + (load.warmUpSeconds + load.seconds) * 1000
+    const send = (): void => {
+      if (performance.now() >= end) {
+        socket.end()
+        resolve()
+        return
+      }
+      start = performance.now()
+      socket.write(next())
+    }
+    socket.setNoDelay(true)
+    socket.on('connect', send)
+    socket.on('error', reject)
+    socket.on('data', (chunk) => {
+      seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk])
+      const head = seen.indexOf(HEAD_END)
+      const length = /content-length: (\d+)/i.exec(seen.subarray(0, head).toString('latin1'))?.[1]
+      if (head < 0 || length === undefined || seen.length < head + 4 + Number(length)) {
+        return
+      }
+      if (!seen.subarray(9, 12).equals(OK)) {
+        reject(new Error(seen.toString('latin1').slice(0, 500)))
+        return
+      }
+      seen = Buffer.alloc(0)
+      took(performance.now() - start)
+      send()
+    })
+  })
+}
+
+const OK = Buffer.from('200')
+
+/** A capture of ₹500 as Razorpay sends it, each with ids of its own. */
+function requestOf(load: Load, n: number): Buffer {
+  const id = `${load.run}${String(n).padStart(10, '0')}`
+  const body = JSON.stringify({
+    entity: 'event',
+    account_id: 'acc_TESTAcc0000001',
+    event: 'payment.captured',
+    contains: ['payment'],
+    payload: {
+      payment: {
+        entity: {
+          id: `pay_${id}`,
+          entity: 'payment',
+          amount: 50_000,
+          currency: 'INR',
+          status: 'captured',
+          order_id: `order_${id}`,
+          method: 'upi',
+          captured: true,
+          email: 'asha@example.org',
+          contact: '+919800000000',
+          fee: 1180,
+          tax: 180,
+          created_at: 1_779_000_000,
+        },
+      },
+    },
+    created_at: 1_779_000_000,
+  })
+  const signature = createHmac('sha256', load.secret).update(body).digest('hex')
+  return Buffer.from(
+    `POST ${load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Razorpay-Signature: ${signature}\r\n` +
+      `X-Razorpay-Event-Id: evt_${id}\r\n\r\n${body}`,
+  )
+}
+
+const load = JSON.parse(process.argv[2] ?? '{}') as Load
+// Made before the clock starts: the load must not be what is measured.
+const requests = Array.from({ length: 4000 * load.seconds }, (_none, n) => requestOf(load, n))
+let sent = 0
+const times: number[] = []
+const begun = performance.now()
+const isCounted = () => performance.now() - begun > load.warmUpSeconds * 1000
+const callers = Array.from({ length: load.sockets }, async () => {
+  await caller(
+    load,
+    () => {
+      sent += 1
+      return requests[sent] ?? requestOf(load, sent)
+    },
+    (ms) => {
+      if (isCounted()) {
+        times.push(ms)
+      }
+    },
+  )
+})
+await Promise.all(callers)
+times.sort((one, other) => one - other)
+const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 100) / 100
+const measured: Measured = {
+  per_s: Math.round(times.length / load.seconds),
+  p50_ms: at(0.5),
+  p99_ms: at(0.99),
+}
+process.stdout.write(`${JSON.stringify(measured)}\n`)

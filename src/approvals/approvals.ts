@@ -1,0 +1,149 @@
+/** What somebody asks for and another decides: proposals of entries above the limit. */
+import { newId } from '../base/ids.ts'
+import type { Trx } from '../base/db.ts'
+import { Problem } from '../base/problem.ts'
+import type { OverLimit } from './limits.ts'
+
+export const VERBS = ['post', 'reverse', 'adjust', 'exchange'] as const
+
+export type Verb = (typeof VERBS)[number]
+
+export const APPROVAL_STATES = ['waiting', 'approved', 'rejected', 'withdrawn', 'expired'] as const
+
+export type ApprovalState = (typeof APPROVAL_STATES)[number]
+
+/** A request that waits for consent, as it came. */
+export interface Proposal {
+  verb: Verb
+  /** The entry to be corrected; null for the others. */
+  entryNo: bigint | null
+  body: unknown
+  idempotencyKey: string
+  madeBy: string
+  /** His role. */
+  madeAs: string
+}
+
+export interface Approval extends Proposal {
+  approvalId: string
+  currency: string
+  amount: bigint
+  limitThen: bigint
+  madeAt: Date
+  expiresAt: Date
+  /** `expired` where nobody decided in time. */
+  state: ApprovalState
+  decidedBy: string | null
+  decidedAt: Date | null
+  reason: string | null
+  postedNo: bigint | null
+}
+
+export interface ApprovalsPage {
+  limit: number
+  /** The id of the last one of the page before. */
+  before: string | null
+  state: ApprovalState | null
+}
+
+const STATE = `case when state = 'waiting' and expires_at <= now() then 'expired' else state end`
+
+const COLUMNS = `approval_id as "approvalId", verb, entry_no as "entryNo", body,
+  idempotency_key as "idempotencyKey", currency, amount, limit_then as "limitThen",
+  made_by as "madeBy", made_as as "madeAs", made_at as "madeAt", expires_at as "expiresAt",
+  ${STATE} as state, decided_by as "decidedBy", decided_at as "decidedAt", reason,
+  posted_no as "postedNo"`
+
+/** Keeps a request until another decides. */
+export async function propose(trx: Trx, proposal: Proposal, over: OverLimit): Promise<Approval> {
+  const [made] = await trx.query<Approval>(
+    `insert into approvals (org_id, approval_id, verb, entry_no, body, idempotency_key, amount,
+       currency, limit_then, made_by, made_as)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+     returning ${COLUMNS}`,
+    [
+      trx.scope,
+      newId('apr'),
+      proposal.verb,
+      proposal.entryNo,
+      JSON.stringify(proposal.body),
+      proposal.idempotencyKey,
+      over.amount,
+      over.currency,
+      over.limit,
+      proposal.madeBy,
+      proposal.madeAs,
+    ],
+  )
+  if (made === undefined) {
+    throw new Error('an insert gave no row')
+  }
+  return made
+}
+
+/** Newest first. */
+export async function listApprovals(trx: Trx, page: ApprovalsPage): Promise<Approval[]> {
+  return await trx.query<Approval>(
+    `select ${COLUMNS} from approvals
+      where org_id = $1 and ($2::text is null or approval_id < $2)
+        and ($3::text is null or ${STATE} = $3)
+      order by approval_id desc limit $4`,
+    [trx.scope, page.before, page.state, page.limit],
+  )
+}
+
+/** One of them. Problem `not_found` for another id. */
+export async function findApproval(trx: Trx, approvalId: string): Promise<Approval> {
+  const [found] = await trx.query<Approval>(
+    `select ${COLUMNS} from approvals where org_id = $1 and approval_id = $2`,
+    [trx.scope, approvalId],
+  )
+  if (found === undefined) {
+    throw new Problem('not_found', { detail: 'There is no such approval.', moved: 'no' })
+  }
+  return found
+}
+
+export interface Decision {
+  state: 'approved' | 'rejected' | 'withdrawn'
+  by: string
+  reason: string | null
+  /** The entry that was posted; null unless approved. */
+  postedNo: bigint | null
+}
+
+/**
+ * Throws `approval_decided` for one that waits no more, and `own_proposal` where who decides is who
+ * asked for it, or who withdraws is not (moved: no).
+ */
+export function assertMayDecide(
+  approval: Approval,
+  decision: Pick<Decision, 'state' | 'by'>,
+): void {
+  if (approval.state !== 'waiting') {
+    const detail = `${approval.approvalId} is ${approval.state}; ask for it anew.`
+    throw new Problem('approval_decided', { detail, moved: 'no' })
+  }
+  const isOwn = approval.madeBy === decision.by
+  if (isOwn !== (decision.state === 'withdrawn')) {
+    const detail = isOwn
+      ? 'Somebody else has to decide on what you asked for; you can withdraw it.'
+      : 'Only who asked for it can withdraw it; you can reject it.'
+    throw new Problem('own_proposal', { detail, moved: 'no' })
+  }
+}
+
+/** Writes what was decided, after `assertMayDecide`; the database asserts it again. */
+export async function decide(trx: Trx, approvalId: string, decision: Decision): Promise<Approval> {
+  const [decided] = await trx.query<Approval>(
+    `update approvals
+        set state = $3, decided_by = $4, decided_at = now(), reason = $5, posted_no = $6
+      where org_id = $1 and approval_id = $2
+      returning ${COLUMNS}`,
+    [trx.scope, approvalId, decision.state, decision.by, decision.reason, decision.postedNo],
+  )
+  if (decided === undefined) {
+    throw new Error(`${approvalId} was there a moment ago`)
+  }
+  return decided
+}

@@ -1,0 +1,159 @@
+/** What others are told of payments, donations and receipts: ids, states, money, no names. */
+import type { Trx } from '../base/db.ts'
+import { minorToJson } from '../base/money.ts'
+import type { Fact } from '../gateways/fact.ts'
+import { announce } from '../notifications/outbox/announce.ts'
+import type { Event } from '../notifications/outbox/events.ts'
+import { paymentKeyOf, type Payment } from './payments.ts'
+
+/** What a capture became. */
+interface Captured {
+  entryNo: bigint
+  donationId: string | null
+}
+
+/** Tells of facts that were recorded just now: captures, what they paid, and failures. */
+export async function tellOfPayments(
+  trx: Trx,
+  facts: readonly Fact[],
+  known: {
+    payments: ReadonlyMap<string, Payment>
+    /** By the fact's key. */
+    captured: ReadonlyMap<string, Captured>
+    /** By the donation's id. */
+    funds: ReadonlyMap<string, string>
+  },
+): Promise<void> {
+  const events = facts.flatMap((fact): Event[] => {
+    const payment = known.payments.get(paymentKeyOf(fact))
+    const captured = known.captured.get(fact.key)
+    if (payment === undefined) {
+      return []
+    }
+    if (fact.kind === 'payment_captured' && captured !== undefined) {
+      const fund = known.funds.get(captured.donationId ?? '')
+      return capturedEvents(fact.occurredAt, payment, captured, fund)
+    }
+    return fact.kind === 'payment_failed' && payment.state === 'failed'
+      ? [failedEvent(fact.occurredAt, payment)]
+      : []
+  })
+  await announce(trx, events)
+}
+
+function capturedEvents(
+  at: Date,
+  payment: Payment,
+  { entryNo, donationId }: Captured,
+  fund: string | undefined,
+): Event[] {
+  const money = moneyOf(payment)
+  const entry = `je_${entryNo}`
+  const capture: Event = {
+    type: 'payment.captured',
+    subject: payment.payment_id,
+    data: {
+      payment: payment.payment_id,
+      gateway: payment.gateway,
+      gateway_payment_id: payment.gateway_payment_id,
+      ...money,
+      captured_at: at.toISOString(),
+      donation: donationId,
+      journal_entry: entry,
+    },
+  }
+  if (donationId === null || fund === undefined) {
+    return [capture]
+  }
+  const paid: Event = {
+    type: 'donation.paid',
+    subject: donationId,
+    data: {
+      donation: donationId,
+      payment: payment.payment_id,
+      fund,
+      ...money,
+      paid_at: at.toISOString(),
+      journal_entry: entry,
+    },
+  }
+  return [capture, paid]
+}
+
+function failedEvent(at: Date, payment: Payment): Event {
+  return {
+    type: 'payment.failed',
+    subject: payment.payment_id,
+    data: {
+      payment: payment.payment_id,
+      gateway: payment.gateway,
+      gateway_payment_id: payment.gateway_payment_id,
+      ...moneyOf(payment),
+      failed_at: at.toISOString(),
+    },
+  }
+}
+
+function moneyOf({ amount, currency }: Pick<Payment, 'amount' | 'currency'>) {
+  return { amount: minorToJson(amount), currency }
+}
+
+/** A receipt as it was issued. */
+export interface ToldReceipt {
+  receiptId: string
+  number: string
+  donationId: string
+  paymentId: string
+  amount: bigint
+  currency: string
+  donatedOn: string
+}
+
+export async function tellOfReceipts(
+  trx: Trx,
+  receipts: readonly ToldReceipt[],
+  issuedAt: Date,
+): Promise<void> {
+  const events = receipts.map((one): Event => ({
+    type: 'receipt.issued',
+    subject: one.receiptId,
+    data: {
+      receipt: one.receiptId,
+      number: one.number,
+      donation: one.donationId,
+      payment: one.paymentId,
+      ...moneyOf(one),
+      donated_on: one.donatedOn,
+      issued_at: issuedAt.toISOString(),
+    },
+  }))
+  await announce(trx, events)
+}
+
+/** An email as it is now, with whose receipt it carries. */
+export interface ToldEmail {
+  receipt_id: string
+  donation_id: string
+  state: string
+}
+
+/** Tells of emails that came to their end; of others nothing is told. */
+export async function tellOfEmails(trx: Trx, emails: readonly ToldEmail[]): Promise<void> {
+  const events = emails.flatMap(
+    ({ receipt_id: receipt, donation_id: donation, state }): Event[] => {
+      switch (state) {
+        case 'sent':
+          return [{ type: 'receipt.emailed', subject: receipt, data: { receipt, donation } }]
+        case 'refused':
+        case 'unconfirmed':
+        case 'dead': {
+          const data = { receipt, donation, state } as const
+          return [{ type: 'receipt.undeliverable', subject: receipt, data }]
+        }
+        default:
+          return []
+      }
+    },
+  )
+  await announce(trx, events)
+}

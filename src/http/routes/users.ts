@@ -1,0 +1,191 @@
+/** /v1/users: who works for the organisation, as what, and the invitations to come in. */
+import { z } from 'zod'
+import type { Trx } from '../../base/db.ts'
+import { Problem } from '../../base/problem.ts'
+import { invite } from '../../identity/invitations.ts'
+import {
+  changeUser,
+  createUser,
+  findUser,
+  listUsers,
+  takePassword,
+  type User,
+} from '../../identity/users.ts'
+import { instant, pageOf } from '../answers.ts'
+import { assertGives } from '../auth.ts'
+import { emailAddress, role, user, userView } from '../identity-view.ts'
+import { idOfKind, limit } from '../input.ts'
+import { line } from '../line.ts'
+import { listOf } from '../list.ts'
+import { operation, type Operation } from '../operation.ts'
+import type { Principal } from '../request.ts'
+
+const createBody = z.strictObject({ email: emailAddress, name: line(200), role })
+
+const changeBody = z
+  .strictObject({
+    name: line(200).optional(),
+    role: role.optional(),
+    state: z.enum(['active', 'disabled']).optional(),
+  })
+  .refine((given) => Object.keys(given).length > 0, 'must have something to change')
+
+const params = z.object({ id: idOfKind('usr') })
+
+const invited = z
+  .strictObject({
+    user,
+    invitation: z.strictObject({
+      token: z.string().meta({ description: 'Shown here only; it sets a password once.' }),
+      expires_at: instant,
+    }),
+  })
+  .meta({ id: 'InvitedUser' })
+
+export function userOperations(): Operation[] {
+  return [listOperation(), createOperation(), getOperation(), changeOperation(), resetOperation()]
+}
+
+function listOperation(): Operation {
+  return operation(
+    {
+      id: 'listUsers',
+      method: 'get',
+      path: '/users',
+      tag: 'Identity',
+      summary: 'The organisation’s users',
+      permission: 'users.manage',
+      query: z.strictObject({ limit, starting_after: idOfKind('usr').optional() }),
+      answers: { 200: { what: 'Newest first.', body: pageOf(user) } },
+    },
+    {
+      async read(trx, { query }) {
+        const page = { limit: query.limit + 1, after: query.starting_after ?? null }
+        return { status: 200, body: listOf(await listUsers(trx, page), query.limit, userView) }
+      },
+    },
+  )
+}
+
+function createOperation(): Operation {
+  return operation(
+    {
+      id: 'createUser',
+      method: 'post',
+      path: '/users',
+      tag: 'Identity',
+      summary: 'Add a user, and invite him to set a password',
+      permission: 'users.manage',
+      key: 'optional',
+      body: createBody,
+      answers: { 201: { what: 'Give the token to him within 7 days.', body: invited } },
+      problems: ['user_exists'],
+    },
+    {
+      queue: null,
+      async write(trx, { body, principal }) {
+        assertGives(principal, { role: body.role, only: null })
+        const made = await createUser(trx, body, principal.subject)
+        return { status: 201, ...(await invitedReply(trx, made, principal)) }
+      },
+    },
+  )
+}
+
+async function invitedReply(trx: Trx, one: User, principal: Principal) {
+  const { token, expiresAt } = await invite(trx, one.userId, principal.subject)
+  const { userId: id, email, name, role: as } = one
+  return {
+    headers: { 'Cache-Control': 'no-store' },
+    body: {
+      user: userView(one),
+      invitation: { token, expires_at: expiresAt.toISOString() },
+    },
+    audited: { user: { id, email, name, role: as } },
+  }
+}
+
+function getOperation(): Operation {
+  return operation(
+    {
+      id: 'getUser',
+      method: 'get',
+      path: '/users/{id}',
+      tag: 'Identity',
+      summary: 'One user',
+      permission: 'users.manage',
+      params,
+      answers: { 200: { what: 'The user.', body: user } },
+    },
+    {
+      async read(trx, { params: { id } }) {
+        return { status: 200, body: userView(there(await findUser(trx, id))) }
+      },
+    },
+  )
+}
+
+function changeOperation(): Operation {
+  return operation(
+    {
+      id: 'changeUser',
+      method: 'patch',
+      path: '/users/{id}',
+      tag: 'Identity',
+      summary: 'Rename a user, give him another role, disable or enable him',
+      permission: 'users.manage',
+      params,
+      body: changeBody,
+      answers: { 200: { what: 'As he is now; disabled, his sessions have ended.', body: user } },
+      problems: ['last_admin'],
+    },
+    {
+      queue: null,
+      async write(trx, { params: { id }, body, principal }) {
+        const was = there(await findUser(trx, id))
+        assertGives(principal, { role: was.role, only: null })
+        assertGives(principal, { role: body.role ?? was.role, only: null })
+        const now = there(await changeUser(trx, id, body, principal.subject))
+        const before = { name: was.name, role: was.role, state: was.state }
+        return { status: 200, body: userView(now), before }
+      },
+    },
+  )
+}
+
+function resetOperation(): Operation {
+  return operation(
+    {
+      id: 'resetUser',
+      method: 'post',
+      path: '/users/{id}/reset',
+      tag: 'Identity',
+      summary: 'Take a user’s password, end his sessions, unlock and invite him anew',
+      permission: 'users.manage',
+      key: 'optional',
+      params,
+      answers: { 200: { what: 'Give the token to him within 7 days.', body: invited } },
+      problems: ['user_disabled'],
+    },
+    {
+      queue: null,
+      async write(trx, { params: { id }, principal }) {
+        const was = there(await findUser(trx, id))
+        assertGives(principal, { role: was.role, only: null })
+        if (was.state !== 'active') {
+          throw new Problem('user_disabled', { detail: 'Enable him first.' })
+        }
+        await takePassword(trx, id, principal.subject)
+        const now = there(await findUser(trx, id))
+        return { status: 200, ...(await invitedReply(trx, now, principal)) }
+      },
+    },
+  )
+}
+
+function there(found: User | undefined): User {
+  if (found === undefined) {
+    throw new Problem('not_found', { detail: 'There is no such user.' })
+  }
+  return found
+}

@@ -1,0 +1,55 @@
+/** Every column that is sealed with a data key, and what each value is bound to. */
+import type { Scope } from '../base/db.ts'
+
+/** The parts of a row's key, as text. */
+export type RowKey = readonly [string, ...string[]]
+
+export interface SealedColumn {
+  table: string
+  column: string
+  /** What tells an organisation's rows apart; all are text. */
+  key: readonly [string, ...string[]]
+  /** What the value is bound to (src/base/crypto.ts, seal()). */
+  context(orgId: Scope, key: RowKey): string
+}
+
+/** Answers that are kept for a day (kept_answers) run out by themselves. */
+export const SEALED_COLUMNS: readonly SealedColumn[] = [
+  {
+    table: 'gateway_accounts',
+    column: 'key_secret_sealed',
+    key: ['gateway', 'account'],
+    context: (_orgId, [gateway, account]) => `${gateway} ${account}`,
+  },
+  {
+    table: 'webhook_secrets',
+    column: 'secret_sealed',
+    key: ['secret_id'],
+    context: (_orgId, [secretId]) => secretId,
+  },
+  {
+    table: 'webhook_signing_secrets',
+    column: 'secret_sealed',
+    key: ['secret_id'],
+    context: (_orgId, [secretId]) => secretId,
+  },
+  {
+    table: 'oidc_providers',
+    column: 'client_secret_sealed',
+    key: ['issuer', 'client_id'],
+    context: (orgId, [issuer, clientId]) =>
+      JSON.stringify(['oidc client', orgId, issuer, clientId]),
+  },
+  {
+    table: 'donors',
+    column: 'tax_id_sealed',
+    key: ['donor_id'],
+    context: (_orgId, [donorId]) => donorId,
+  },
+  {
+    table: 'receipts',
+    column: 'document_sealed',
+    key: ['receipt_id'],
+    context: (_orgId, [receiptId]) => receiptId,
+  },
+]
