@@ -155,10 +155,10 @@ export function correctionAsked(
 /** Why the entry is late, null where it is not said. Throws `forbidden` unless an admin says it. */
 export function lateReasonOf(
   asked: { late_reason?: string | undefined },
-  { role }: Principal,
+  { permissions }: Principal,
 ): string | null {
-  if (asked.late_reason !== undefined && role !== 'admin') {
-    const detail = 'Only an admin may post late, with a late_reason.'
+  if (asked.late_reason !== undefined && !permissions.has('books.post_late')) {
+    const detail = 'Only an admin (books.post_late) may post late, with a late_reason.'
     throw new Problem('forbidden', { detail, moved: 'no' })
   }
   return asked.late_reason ?? null

@@ -196,7 +196,7 @@ function changeOperation(): Operation {
       queue: 'journal',
       async write(trx, { params: { id }, body, principal }) {
         const { state, reason, ...asked } = body
-        if (asked.frozen !== undefined && principal.role !== 'admin') {
+        if (asked.frozen !== undefined && !principal.permissions.has('accounts.unfreeze')) {
           const detail = `Unfreezing takes admin, not ${principal.role}.`
           throw new Problem('forbidden', { detail })
         }

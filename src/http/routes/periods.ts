@@ -163,8 +163,8 @@ function closeOperation(): Operation {
     },
     {
       queue: 'journal',
-      async write(trx, { params: asked, body, principal: { subject, role } }) {
-        if (body.state === 'closed' && role !== 'admin') {
+      async write(trx, { params: asked, body, principal: { subject, role, permissions } }) {
+        if (body.state === 'closed' && !permissions.has('periods.close_hard')) {
           const detail = `The role ${role} may close softly; closing for everybody takes admin.`
           throw new Problem('forbidden', { detail, moved: 'no' })
         }
