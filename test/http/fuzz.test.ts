@@ -11,7 +11,7 @@ import {
 import { postEntry } from './posting.ts'
 
 /** Requests an operation; `BAHI_FUZZ_RUNS=2000 BAHI_FUZZ_SEED=7` makes it a long one. */
-const RUNS = Number(process.env['BAHI_FUZZ_RUNS'] ?? 12)
+const RUNS = Number(process.env['BAHI_FUZZ_RUNS'] ?? 6)
 const SEED = Number(process.env['BAHI_FUZZ_SEED'] ?? 20_261_121)
 
 interface Parameter {
