@@ -12,7 +12,8 @@ const batcher = openBatcher(db)
 const measured = await measureCallers({
   callers: Number(callers),
   seconds: Number(seconds),
-  warmUpSeconds: 1,
+  // Longer than within one process: each process compiles its own code.
+  warmUpSeconds: 3,
   async call(n) {
     // A refusal or an error, 40001 among them, rejects and ends this process with its reason.
     const result = await batcher.post(ORG, draftBetween(`${name}:${n}`, hotPair(n)))
