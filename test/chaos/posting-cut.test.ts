@@ -220,18 +220,21 @@ describe('a posting that Postgres undoes because of others', () => {
     await rude.query('select from accounts where org_id = 1 and account_id = 1 for update')
     const batcher = openBatcher(books.db)
     const posted = batcher.post(ORG, draftOf('deadlocked'))
-    await asOwner(books.database.ownerUrl, async (watcher) => {
-      await until(async () => {
-        const { rowCount } = await watcher.query(
-          `select from pg_stat_activity where datname = current_database()
-              and wait_event_type = 'Lock' and query like '%post_entries%'`,
-        )
-        return rowCount === 1
+    try {
+      await asOwner(books.database.ownerUrl, async (watcher) => {
+        await until(async () => {
+          const { rowCount } = await watcher.query(
+            `select from pg_stat_activity where datname = current_database()
+                and wait_event_type = 'Lock' and query like '%post_entries%'`,
+          )
+          return rowCount === 1
+        })
       })
-    })
-    await rude.query('select from journal_heads where org_id = 1 for update')
-    await rude.query('rollback')
-    await rude.end()
+      await rude.query('select from journal_heads where org_id = 1 for update')
+      await rude.query('rollback')
+    } finally {
+      await rude.end()
+    }
     expect((await posted).status).to.equal('posted')
     expect(await retries('40P01')).to.be.greaterThan(before)
     await batcher.close()

@@ -16,19 +16,24 @@ export async function holdBatch(service: TestService): Promise<HeldBatch> {
   await holder.connect()
   await holder.query('begin; lock table payments in exclusive mode')
   const worker = startScript('jobs/worker.ts', { ...service.env, LOG_LEVEL: 'info' })
-  await until(async () => {
-    const waiting = await service.rows(
-      `select 1 from pg_stat_activity
-        where application_name = 'bahi worker' and wait_event_type = 'Lock'
-          and query like '%insert into payments%'`,
-    )
-    return waiting.length > 0
-  })
-  return {
-    worker,
-    async release() {
-      await holder.query('rollback')
-      await holder.end()
-    },
+  const release = async (): Promise<void> => {
+    await holder.query('rollback')
+    await holder.end()
   }
+  try {
+    await until(async () => {
+      const waiting = await service.rows(
+        `select 1 from pg_stat_activity
+          where application_name = 'bahi worker' and wait_event_type = 'Lock'
+            and query like '%insert into payments%'`,
+      )
+      return waiting.length > 0
+    })
+  } catch (error) {
+    // Nobody else would end them.
+    await release()
+    await worker.end('SIGKILL')
+    throw error
+  }
+  return { worker, release }
 }

@@ -18,7 +18,7 @@ export interface TestProcess {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Starts a script of the project with exactly this environment (and PATH). */
+/** Starts a script of the project with this environment, PATH, HOME and compiled modules only. */
 export function startScript(
   script: string,
   env: Readonly<Record<string, string>>,
@@ -26,7 +26,12 @@ export function startScript(
 ): TestProcess {
   const child = spawn(process.execPath, [script, ...args], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   // Not `exit`: what it wrote last comes after that.

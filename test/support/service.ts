@@ -16,7 +16,6 @@ import type { GatewayName } from '../../src/gateways/fact.ts'
 import { signToken } from '../../src/http/auth.ts'
 import type { Role } from '../../src/http/permissions.ts'
 import { startServer } from '../../src/server.ts'
-import { asOwner } from '../../scripts/stack.ts'
 import { contractOf, type ContractCheck } from './contract.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { testOrganisation } from './organisation.ts'
@@ -87,8 +86,7 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
     ...options.env,
   }
   const config = readConfig(env)
-  const endpoints = await asOwner(
-    database.ownerUrl,
+  const endpoints = await database.asOwner(
     async (client) =>
       await createOrganisation(
         client,
@@ -126,10 +124,7 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
       }
     },
     rows: async <Row extends object>(sql: string, params: unknown[] = []) =>
-      await asOwner(
-        database.ownerUrl,
-        async (client) => (await client.query<Row>(sql, params)).rows,
-      ),
+      await database.asOwner(async (client) => (await client.query<Row>(sql, params)).rows),
     async stop() {
       await server.close()
       mailer.close()
