@@ -5,6 +5,7 @@ import { runMigrations } from 'bullmq'
 import { readFile, readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { messageOf } from '../src/base/problem.ts'
+import { JOBS } from '../src/base/queue.ts'
 
 const FOLDER = new URL('migrations/', import.meta.url)
 
@@ -60,14 +61,24 @@ async function migrateAlone(ownerUrl: string, client: pg.Client): Promise<string
 }
 
 /**
- * BullMQ's own tables, for an installation without Redis, and what the application may do there:
- * BullMQ makes a sequence for each queue when it is first used.
+ * BullMQ's own tables, for an installation without Redis, and what the application may do there.
+ * BullMQ would make a sequence for each queue when it is first used: they are made here, so that
+ * the application may create nothing in any schema, and puts nothing in the way of a guard.
  */
 async function afterwards(client: pg.Client): Promise<void> {
   await runMigrations(client, 'bullmq')
+  const { rows } = await client.query<{ make: string }>(
+    `select format('create sequence if not exists bullmq.%I', bullmq.job_id_seq_name(name)) as make
+       from unnest($1::text[]) as name`,
+    [Object.keys(JOBS)],
+  )
+  for (const { make } of rows) {
+    await client.query(make)
+  }
   await client.query(`
     grant select on migrations to bahi_app;
-    grant usage, create on schema bullmq to bahi_app;
+    revoke create on schema bullmq from bahi_app;
+    grant usage on schema bullmq to bahi_app;
     grant select, insert, update, delete on all tables in schema bullmq to bahi_app;
     grant usage on all sequences in schema bullmq to bahi_app;
     grant execute on all functions in schema bullmq to bahi_app;`)

@@ -10,7 +10,7 @@ export const processInbox: Job = {
       if (parts.shouldStop()) {
         return
       }
-      await processOrganisation(parts.db, orgId, parts.log, parts.shouldStop)
+      await processOrganisation(parts, orgId)
       parts.bells.ring('issue-receipts')
       parts.bells.ring('deliver-webhooks')
     }

@@ -1,6 +1,7 @@
 /** Seals rows of older data keys with the newest one, organisation by organisation. */
 import { rowsUnderOldKeys } from '../src/base/metrics.ts'
 import { organisationsToRotate, rotateKeys } from '../src/keys/rotate.ts'
+import { unknownKeys } from '../src/keys/unknown-keys.ts'
 import type { Job } from './job.ts'
 
 export const rotateKeysJob: Job = {
@@ -18,6 +19,7 @@ export const rotateKeysJob: Job = {
         log.error({ err: error, orgId }, 'keys not rotated')
       }
     }
+    await unknownKeys(db, keyring)
     const [row] = await db.statement<{ rows: bigint }>(
       'select coalesce(sum(rows_left), 0)::bigint as rows from key_rotations where key_id = $1',
       [keyring.sealWith],

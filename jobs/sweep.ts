@@ -6,6 +6,7 @@ import { noteDead } from '../src/inbox/dead.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
 import { organisationsToRotate } from '../src/keys/rotate.ts'
 import { forgetAnswers } from './forget-answers.ts'
+import { isTimeToForget } from './forget-old.ts'
 
 export const SWEEP_INTERVAL_MS = 3000
 
@@ -14,10 +15,12 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   events: 'process-inbox',
   receipts: 'issue-receipts',
   emails: 'send-receipts',
+  invitations: 'send-invitations',
   webhooks: 'deliver-webhooks',
   seals: 'seal-days',
   self_checks: 'self-check',
   people_notes: 'link-people-audit',
+  inbox_bodies: 'seal-inbox-bodies',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)
@@ -31,6 +34,9 @@ export async function sweep(parts: Parts): Promise<void> {
   }
   if ((await organisationsToRotate(parts.db, parts.keyring.sealWith)).length > 0) {
     parts.bells.ring('rotate-keys')
+  }
+  if (await isTimeToForget(parts.db)) {
+    parts.bells.ring('forget-old')
   }
   await noteDead(parts.db)
 }

@@ -8,6 +8,7 @@ import type { JobName, Listener } from '../src/base/queue.ts'
 import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
 import { confirmPayments } from './confirm-payments.ts'
 import { deliverWebhooks } from './deliver-webhooks.ts'
+import { forgetOld } from './forget-old.ts'
 import { issueReceiptsJob } from './issue-receipts.ts'
 import { runJob, type Job, type JobParts } from './job.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
@@ -16,6 +17,8 @@ import { processInbox } from './process-inbox.ts'
 import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
 import { sealDays } from './seal-days.ts'
+import { sealInboxBodies } from './seal-inbox-bodies.ts'
+import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
 
@@ -24,11 +27,14 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'process-inbox': processInbox,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
+  'send-invitations': sendInvitationsJob,
   'deliver-webhooks': deliverWebhooks,
   'seal-days': sealDays,
   'self-check': selfCheckJob,
   'link-people-audit': linkPeopleAudit,
+  'seal-inbox-bodies': sealInboxBodies,
   'rotate-keys': rotateKeysJob,
+  'forget-old': forgetOld,
 }
 
 export interface RunningWorker {

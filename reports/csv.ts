@@ -22,5 +22,6 @@ function csvCell(cell: Cell): string {
   // A leading apostrophe stops evaluation (OWASP). Where apostrophes were there it is one more, so
   // that taking one off gives the text and no two texts share a cell.
   const text = /^'*[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  // A reader that takes semicolons or tabs to part cells finds one cell too.
+  return /[",;\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -6,7 +6,7 @@ import { ConfigError } from '../src/base/config.ts'
 import { openDatabase } from '../src/base/db.ts'
 import { openLog } from '../src/base/log.ts'
 import { messageOf, Problem } from '../src/base/problem.ts'
-import { ambiguities } from '../src/http/json-body.ts'
+import { faultsInJson } from '../src/http/exact-json.ts'
 import { newOrganisation } from '../src/http/organisation-input.ts'
 import { setUp } from '../src/http/set-up.ts'
 import { startStack } from './stack.ts'
@@ -47,7 +47,7 @@ async function fileNamed(name: string): Promise<z.output<typeof newOrganisation>
   }
   const read = newOrganisation.safeParse(json)
   const faults = [
-    ...ambiguities(text).map(({ pointer, detail }) => `  ${pointer || '/'} ${detail}`),
+    ...faultsInJson(Buffer.from(text)).map((one) => `  ${one.pointer || '/'} ${one.detail}`),
     ...(read.error?.issues ?? []).map((one) => `  /${one.path.join('/')} ${one.message}`),
   ]
   if (!read.success || faults.length > 0) {

@@ -62,7 +62,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await developmentSecrets(env, options.dataDir)
       env['FILES_DIR'] ??= join(options.dataDir, 'files')
       // A simulation and a fuzzer call as often as a thousand callers; who signs in is a person.
-      env['RATE_LIMITS'] ??= 'read=100000,write=100000,money=600000,export=10000'
+      env['RATE_LIMITS'] ??= 'read=100000,write=100000,money=600000,export=10000,wrong_token=100000'
       if (options.databaseOnly === true) {
         env['AWS_REGION'] ??= 'ap-south-1'
       }

@@ -1,9 +1,9 @@
-// Checks an exported audit trail, published day seals and proofs, with Node alone (18 or newer).
-//   node verify-export.mjs [audit-trail.csv] [--proof FILE] [--seals day-seals.json] [--root HEX]
+// Checks exported audits, of the books and of people, day seals and proofs, with Node alone (18+).
+//   node verify-export.mjs [CSV] [--proof FILE] [--seals day-seals.json] [--root HEX]
 // Exit 0: all agrees; 1: something does not, and the first such place is told; 2: it cannot be run.
-// The trail is read in pieces: memory grows with accounts, reversals and seals, not with entries.
+// A file is read in pieces: memory grows with accounts, reversals and seals, not with its rows.
 // Who can write the database can make all of it anew: only a root that was published in time speaks
-// against that, given with --root. Formats: src/exports/seal.ts, src/exports/audit-trail.ts.
+// against that, given with --root. Formats: src/exports/{seal,audit-trail,people-audit}.ts.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createReadStream, readFileSync } from 'node:fs'
@@ -16,12 +16,30 @@ const RECEIPT = words('number entry_no amount currency donated_on issued_at pdf_
 const SEAL = words(
   'organisation day previous first_entry entries head entries_root receipts receipts_root',
 )
-const COLUMNS = words(
-  'record entry_no posted_at effective_on kind line_no account direction amount_minor currency ' +
-    'description idempotency_key source actor reverses adjusts metadata fingerprint hash ' +
-    'organisation format',
-)
-const FORMAT = 'bahi/audit-trail/1'
+const NOTE = words('actor operation request_id ip user_agent target before after reason')
+const ENDING = words('hash organisation format')
+/** The exports that there are, each a chain of hashes, and what a seal says of each. */
+const TRAIL = {
+  columns: words(
+    'record entry_no posted_at effective_on kind line_no account direction amount_minor currency ' +
+      'description idempotency_key source actor reverses adjusts metadata fingerprint',
+  ).concat(ENDING),
+  format: 'bahi/audit-trail/1',
+  chain: 'bahi/journal/1',
+  words: ['entry', 'entries'],
+  hashOf: entryHash,
+  lastOf: (seal) => Number(seal.first_entry) + Number(seal.entries) - 1,
+  headOf: (seal) => seal.head,
+}
+const PEOPLE = {
+  columns: words('record audit_no at').concat(NOTE, ENDING),
+  format: 'bahi/people-audit/1',
+  chain: 'bahi/people-audit/1',
+  words: ['record', 'records'],
+  hashOf: recordHash,
+  lastOf: (seal) => Number(seal.people),
+  headOf: (seal) => seal.people_head,
+}
 const say = (line) => process.stdout.write(`${line}\n`)
 const hex = (buffer) => buffer.toString('hex')
 const sha256 = (...parts) =>
@@ -40,7 +58,7 @@ function encode(version, fields) {
   return fields.reduce((s, [k, v]) => `${s}${k}=${Buffer.byteLength(v)}:${v}\n`, `${version}\n`)
 }
 const fieldsOf = (from, names) => names.map((name) => [name, from[name]])
-const genesisOf = (slug) => sha256(encode('bahi/journal/1', [['organisation', String(slug)]]))
+const genesisOf = (own, slug) => sha256(encode(own.chain, [['organisation', String(slug)]]))
 
 function fingerprintOf({ metadata, ...entry }, where) {
   const isMap = JSON.stringify(metadata)?.[0] === '{' && Object.values(metadata).every(isText)
@@ -82,9 +100,12 @@ function rootBy(path, leaf, index, size) {
     : nodeOf(sibling, rootBy(rest, leaf, index - half, size - half))
 }
 
-const lastOf = (seal) => Number(seal.first_entry) + Number(seal.entries) - 1
+/** Seals before version 2 say nothing of people. */
+const isOld = (seal) => (seal.people_head ?? '') === ''
 function assertSeal(seal) {
-  const root = hex(sha256(encode('bahi/day-seal/1', fieldsOf(seal, SEAL))))
+  const names = isOld(seal) ? SEAL : [...SEAL, 'people', 'people_head']
+  const version = `bahi/day-seal/${isOld(seal) ? 1 : 2}`
+  const root = hex(sha256(encode(version, fieldsOf(seal, names))))
   assert(root === seal.root, `seal of ${seal.day}: its root is not over its content`)
 }
 
@@ -98,18 +119,24 @@ function readSeals(path) {
     const before = seals[index]
     const isNext = seal.day === dayOf(Date.parse(`${before.day}T00:00:00+05:30`) + 86_400_000)
     const isLinked = seal.previous === before.root && seal.organisation === before.organisation
-    const isWhole = Number(seal.first_entry) === lastOf(before) + 1
-    assert(isNext && isLinked && isWhole, `seal of ${seal.day}: it does not follow ${before.day}`)
+    const isWhole = Number(seal.first_entry) === TRAIL.lastOf(before) + 1
+    const isLater = isOld(before) || Number(seal.people || -1) >= Number(before.people)
+    const follows = isNext && isLinked && isWhole && isLater
+    assert(follows, `seal of ${seal.day}: it does not follow ${before.day}`)
   })
   return seals
 }
 
+/** What stands in quotes: reports/csv.ts, and as it was before semicolons and tabs did. */
+const QUOTED = [/[",;\t\r\n]/, /[",\r\n]/]
 /** A cell as it is exported: what a spreadsheet would run has an apostrophe in front. */
-function cellOf(text) {
+function cellOf(text, quoted) {
   const safe = /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  return quoted.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
-const rowOf = (cells) => `${cells.map(cellOf).join(',')}\r\n`
+const rowOf = (cells, quoted = QUOTED[0]) =>
+  `${cells.map((cell) => cellOf(cell, quoted)).join(',')}\r\n`
+const isWritten = (row, cells) => QUOTED.some((quoted) => rowOf(cells, quoted) === row)
 const blanks = (count) => Array(count).fill('')
 
 /** The texts of a row; whether it was written so is for `rowOf` to say. */
@@ -121,36 +148,49 @@ function cellsOf(row) {
   })
 }
 
+/** The first and the last row: nothing but a record, a number, a hash and what is behind it. */
+const edgeOf = ({ columns }, record, number, ...behind) =>
+  [record, number].concat(blanks(columns.length - 2 - behind.length), behind)
 /** What each kind of row must be, with what it says itself. */
 const DUE = {
-  header: () => COLUMNS,
-  start: (cells) => ['start', '0', ...blanks(16), hex(genesisOf(cells[19])), cells[19], FORMAT],
+  start: (cells, own) => {
+    const slug = String(cells.at(-2))
+    return edgeOf(own, 'start', '0', hex(genesisOf(own, slug)), slug, own.format)
+  },
   'then entry': (cells) => ['entry', ...cells.slice(1, 5), '1', ...cells.slice(6, 19), '', ''],
-  'then line': (cells, { first, lines }) =>
+  'then line': (cells, _own, { first, lines }) =>
     ['line'].concat(first.slice(1, 5), `${lines.length + 1}`, cells.slice(6, 10), blanks(11)),
-  'then end': (cells) => ['end', cells[1], ...blanks(16), cells[18], '', ''],
+  'then link': (cells) => ['link', ...cells.slice(1, 13), '', ''],
+  'then end': (cells, own) => edgeOf(own, 'end', cells[1], cells.at(-3), '', ''),
 }
-const NO_ENTRY = { first: [], lines: [] }
+const NONE = { first: ['', '0'], lines: [] }
 
-/** Gives each entry with its lines; returns the organisation and the text of the last row. */
-async function readTrail(path, onEntry) {
-  let [entry, slug, end, text, line, number] = [NO_ENTRY, '', '', '', 1, 0]
+/** Gives each entry with its lines, or each record; returns whose they are and the last row. */
+async function readExport(path, onRecord) {
+  let [own, record, slug, end, text, line] = [undefined, NONE, '', '', '', 1]
   const onRow = (row, where) => {
     const cells = cellsOf(row)
-    const kind = ['header', 'start'][number++] ?? `then ${cells[0]}`
-    const isDue = end === '' && DUE[kind] && rowOf(DUE[kind](cells, entry)) === row
+    const isHeader = own === undefined
+    own ??= [TRAIL, PEOPLE].find(({ columns }) => rowOf(columns) === row)
+    const kind = slug === '' ? 'start' : `then ${cells[0]}`
+    const due = isHeader ? own?.columns : end === '' && DUE[kind]?.(cells, own, record)
+    const isDue = due && due.length === own.columns.length && isWritten(row, due)
     assert(isDue, `${where}: no row as it is exported here (an editor may have changed the file)`)
-    const posting = Object.fromEntries(LINE.map((name, index) => [name, cells[6 + index]]))
-    if (kind === 'then line') {
-      assert(entry.lines.push(posting) <= 1000, `${where}: the entry has too many lines`)
+    if (isHeader) {
       return
     }
-    if (entry !== NO_ENTRY) {
-      onEntry(entry, `${entry.where}, entry ${entry.entry_no}`, slug)
+    const posting = Object.fromEntries(LINE.map((name, index) => [name, cells[6 + index]]))
+    if (kind === 'then line') {
+      assert(record.lines.push(posting) <= 1000, `${where}: the entry has too many lines`)
+      return
     }
-    const named = Object.fromEntries(COLUMNS.map((name, index) => [name, cells[index]]))
-    entry = kind === 'then entry' ? { ...named, where, first: cells, lines: [posting] } : NO_ENTRY
-    slug = kind === 'start' ? cells[19] : slug
+    if (record !== NONE) {
+      onRecord(record, `${record.where}, ${own.words[0]} ${record.first[1]}`, own, slug)
+    }
+    const named = Object.fromEntries(own.columns.map((name, index) => [name, cells[index]]))
+    const isNext = kind === 'then entry' || kind === 'then link'
+    record = isNext ? { ...named, where, first: cells, lines: [posting] } : NONE
+    slug = kind === 'start' ? cells.at(-2) : slug
     end = kind === 'then end' ? row : ''
   }
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -167,7 +207,7 @@ async function readTrail(path, onEntry) {
     assert(text.length < 2 ** 26, `line ${line}: the row does not end`)
   }
   assert(text + decoder.decode() === '' && end !== '', `line ${line}: the file is cut off`)
-  return { slug, end }
+  return { own, slug, end }
 }
 
 /** Adds an entry's lines to the sums by account; throws where they do not balance. */
@@ -194,56 +234,85 @@ function movesOf({ lines }, side) {
   return hex(sha256(JSON.stringify(moves)))
 }
 
-async function checkTrail(path, seals, published) {
-  const [sums, reversed, days] = [new Map(), new Map(), new Set(seals.map(({ day }) => day))]
-  let [head, count, at, tree] = [null, 0, 0, []]
-  const closeDays = () => {
-    for (; at < seals.length && lastOf(seals[at]) <= count; at += 1, tree = []) {
-      const isSame = hex(rootOf(tree)) === seals[at].entries_root && hex(head) === seals[at].head
-      assert(isSame, `seal of ${seals[at].day}: the entries up to ${count} are not those sealed`)
+/** The hash of an entry and what came before it; it must balance and be what was posted. */
+function entryHash(entry, where, { head, count, sums }) {
+  sumUp(entry, sums, where)
+  const metadata = JSON.parse(entry.metadata)
+  assert(JSON.stringify(metadata) === entry.metadata, `${where}: its metadata was written anew`)
+  const fingerprint = fingerprintOf({ ...entry, metadata }, where)
+  assert(hex(fingerprint) === entry.fingerprint, `${where}: its content is not what was posted`)
+  return linkOf(head, fingerprint, count, instantOf(entry.posted_at, where))
+}
+
+/** The hash of a record of what somebody did, and of all before it. */
+function recordHash(record, where, { head, count }) {
+  const at = String(instantOf(record.at, where))
+  const place = Object.entries({ previous: hex(head), audit_no: String(count), at_ms: at })
+  return sha256(encode(PEOPLE.chain, [...place, ...fieldsOf(record, NOTE)]))
+}
+
+/** Puts an entry under the seal of its day, and keeps what it must be the opposite of. */
+function placeEntry(entry, where, { count, reversed, tree, head }, seal, days) {
+  const on = dayOf(instantOf(entry.posted_at, where))
+  const day = count >= Number(seal?.first_entry ?? Infinity) ? seal.day : null
+  const isPlaced = day === (days.has(on) ? on : null)
+  assert(isPlaced, `${where}: posted on ${on}, and not under the seal of that day`)
+  addLeaf(day === null ? [] : tree, head)
+  if (entry.reverses !== '') {
+    const isFirst = !reversed.has(entry.reverses) && Number(entry.reverses) < count
+    assert(isFirst, `${where}: entry ${entry.reverses} is not there to be reversed`)
+    reversed.set(entry.reverses, { where, moves: movesOf(entry, 'credit') })
+  }
+}
+
+/** Checks an export from its first record to its last, with the seals that are over it. */
+async function checkExport(path, all, published) {
+  const days = new Set(all.map(({ day }) => day))
+  const now = { head: null, count: 0, sums: new Map(), reversed: new Map(), tree: [] }
+  let [seals, at] = [all, 0]
+  const begin = (own, slug) => {
+    seals = now.head === null && own === PEOPLE ? all.filter((seal) => !isOld(seal)) : seals
+    now.head ??= genesisOf(own, slug)
+    for (; at < seals.length && own.lastOf(seals[at]) <= now.count; at += 1, now.tree = []) {
+      const isTree = own === PEOPLE || hex(rootOf(now.tree)) === seals[at].entries_root
+      const what = `the ${own.words[1]} up to ${now.count} are not those sealed`
+      assert(isTree && hex(now.head) === own.headOf(seals[at]), `seal of ${seals[at].day}: ${what}`)
     }
   }
-  const { slug, end } = await readTrail(path, (entry, where, organisation) => {
-    head ??= genesisOf(organisation)
-    closeDays()
-    count += 1
-    assert(entry.entry_no === String(count), `${where}: entry ${count} should be here`)
-    sumUp(entry, sums, where)
-    const metadata = JSON.parse(entry.metadata)
-    assert(JSON.stringify(metadata) === entry.metadata, `${where}: its metadata was written anew`)
-    const fingerprint = fingerprintOf({ ...entry, metadata }, where)
-    assert(hex(fingerprint) === entry.fingerprint, `${where}: its content is not what was posted`)
-    const ms = instantOf(entry.posted_at, where)
-    head = linkOf(head, fingerprint, count, ms)
-    assert(hex(head) === entry.hash, `${where}: its hash is not over it and the entry before`)
-    const day = count >= Number(seals[at]?.first_entry ?? Infinity) ? seals[at].day : null
-    const sealed = days.has(dayOf(ms)) ? dayOf(ms) : null
-    assert(day === sealed, `${where}: posted on ${dayOf(ms)}, and not under the seal of that day`)
-    addLeaf(day === null ? [] : tree, head)
-    if (entry.reverses !== '') {
-      const isFirst = !reversed.has(entry.reverses) && Number(entry.reverses) < count
-      assert(isFirst, `${where}: entry ${entry.reverses} is not there to be reversed`)
-      reversed.set(entry.reverses, { where, moves: movesOf(entry, 'credit') })
+  const { own, slug, end } = await readExport(path, (record, where, kind, organisation) => {
+    begin(kind, organisation)
+    now.count += 1
+    const isNext = record.first[1] === String(now.count)
+    assert(isNext, `${where}: ${kind.words[0]} ${now.count} should be here`)
+    now.head = kind.hashOf(record, where, now)
+    const isLinked = hex(now.head) === record.hash
+    assert(isLinked, `${where}: its hash is not over it and the ${kind.words[0]} before`)
+    if (kind === TRAIL) {
+      placeEntry(record, where, now, seals[at], days)
     }
   })
-  head ??= genesisOf(slug)
-  closeDays()
-  const isEnd = end === rowOf(['end', String(count), ...blanks(16), hex(head), '', ''])
-  assert(isEnd, `entries are missing: after ${count} the file ends with ${end.trim()}`)
-  const isCovered = at === seals.length && (seals[0]?.organisation ?? slug) === slug
-  assert(isCovered, `seal of ${(seals[at] ?? seals[0])?.day}: it is not over entries of this file`)
-  if (reversed.size > 0) {
-    await readTrail(path, (entry) => {
-      const { where, moves } = reversed.get(entry.entry_no) ?? {}
+  begin(own, slug)
+  const isEnd = end === rowOf(edgeOf(own, 'end', `${now.count}`, hex(now.head), '', ''))
+  const [one, several] = own.words
+  assert(isEnd, `${several} are missing: after ${now.count} the file ends with ${end.trim()}`)
+  const isCovered = at === seals.length && (all[0]?.organisation ?? slug) === slug
+  const odd = (seals[at] ?? all[0])?.day
+  assert(isCovered, `seal of ${odd}: it is not over ${several} of this file`)
+  const backed = seals.filter(({ root }) => root === published)
+  const isSaid = seals.length === all.length || (published ? backed : seals).length > 0
+  assert(isSaid, 'the seals given say nothing of people: they are of before that was sealed')
+  if (now.reversed.size > 0) {
+    await readExport(path, (entry) => {
+      const { where, moves } = now.reversed.get(entry.entry_no) ?? {}
       const isOpposite = where === undefined || moves === movesOf(entry, 'debit')
       assert(isOpposite, `${where}: it is not the exact opposite of entry ${entry.entry_no}`)
     })
   }
-  sums.forEach((sum, name) => say(`  ${name}: ${sum.debit} debit, ${sum.credit} credit`))
-  say(`${slug}: ${count} entries agree; the newest has the hash ${hex(head)}`)
+  now.sums.forEach((sum, name) => say(`  ${name}: ${sum.debit} debit, ${sum.credit} credit`))
+  say(`${slug}: ${now.count} ${several} agree; the newest has the hash ${hex(now.head)}`)
   seals.slice(-1).forEach(({ day, root }) => say(`sealed through ${day}, root ${root}`))
-  const backed = seals.filter(({ root }) => root === published)
-  backed.forEach((s) => say(`the published root backs it through ${s.day} (entry ${lastOf(s)})`))
+  const through = (seal) => `${seal.day} (${one} ${own.lastOf(seal)})`
+  backed.forEach((seal) => say(`the published root backs it through ${through(seal)}`))
 }
 
 /** Checks the way from an entry or a receipt to a seal whose root is published. */
@@ -274,17 +343,17 @@ async function main(args) {
   const text = { type: 'string' }
   const options = { seals: text, proof: text, root: text }
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
-  const [{ seals: sealed, proof, root }, [trail, ...others]] = [values, positionals]
+  const [{ seals: sealed, proof, root }, [file, ...others]] = [values, positionals]
   const isBacked = sealed !== undefined || (proof === undefined) === (root === undefined)
-  if (others.length > 0 || (trail ?? proof) === undefined || !isBacked) {
-    say('node verify-export.mjs [audit-trail.csv] [--seals FILE] [--proof FILE] [--root HEX]')
+  if (others.length > 0 || (file ?? proof) === undefined || !isBacked) {
+    say('node verify-export.mjs [CSV] [--seals FILE] [--proof FILE] [--root HEX]')
     return 2
   }
   const seals = sealed === undefined ? [] : readSeals(sealed)
   const roots = sealed === undefined ? [root] : seals.map((seal) => seal.root)
   assert(root === undefined || roots.includes(root), `no seal has the root ${root}`)
-  if (trail !== undefined) {
-    await checkTrail(trail, seals, root)
+  if (file !== undefined) {
+    await checkExport(file, seals, root)
   }
   if (proof !== undefined) {
     // What comes after the root that was published is not backed by it.

@@ -1,5 +1,5 @@
 /** The HTTP application: what stands in which order between a socket and a route. */
-import express, { type Express } from 'express'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import helmet from 'helmet'
 import type { Parts } from './base/parts.ts'
 import type { Limits } from './http/limits.ts'
@@ -19,12 +19,14 @@ import { exchangeOperations } from './http/routes/exchanges.ts'
 import { exportOperations } from './http/routes/exports.ts'
 import { fundOperations } from './http/routes/funds.ts'
 import { gatewayAccountOperations } from './http/routes/gateway-accounts.ts'
-import { healthRoutes } from './http/routes/health.ts'
+import { healthRoutes, metricsGuard } from './http/routes/health.ts'
 import { inboxOperations } from './http/routes/inbox.ts'
+import { invitationOperations, invitationPageRoutes } from './http/routes/invitations.ts'
 import { journalCorrectionOperations } from './http/routes/journal-corrections.ts'
 import { journalEntryOperations } from './http/routes/journal-entries.ts'
 import { journalPostingOperations } from './http/routes/journal-posting.ts'
 import { oidcProviderOperations, oidcRoutes } from './http/routes/oidc.ts'
+import { openedDonationOperations } from './http/routes/opened-donations.ts'
 import { organisationOperations } from './http/routes/organisation.ts'
 import { organisationRoutes } from './http/routes/organisations.ts'
 import { paymentOperations } from './http/routes/payments.ts'
@@ -41,7 +43,6 @@ import { userOperations } from './http/routes/users.ts'
 import { webhookDeliveryOperations } from './http/routes/webhook-deliveries.ts'
 import { webhookSubscriptionOperations } from './http/routes/webhook-subscriptions.ts'
 import { webhookEndpointOperations } from './http/routes/webhook-endpoints.ts'
-import { webhookRoutes } from './http/routes/webhooks.ts'
 import { sayVersion } from './http/version.ts'
 import type { Batcher } from './ledger/posting/batcher.ts'
 
@@ -62,20 +63,26 @@ export function makeApp(parts: Parts, state: AppState): Express {
   app.set('etag', false)
   app.set('trust proxy', [...parts.config.trustedProxies])
   app.use(observeRequests(parts.log))
-  app.use('/webhooks', webhookRoutes(parts, state.limits))
-  app.get('/metrics', freshSelfCheckGauges(parts))
+  app.get('/metrics', metricsGuard(parts.config), freshSelfCheckGauges(parts))
   app.use(healthRoutes(parts, state.isDraining))
   app.use(helmet())
   const offered = operations(parts, state)
   app.use(contractRoutes(offered))
+  app.use(invitationPageRoutes())
   app.use('/auth/oidc', state.limits.signIn, oidcRoutes(parts, state.publicUrl))
   const operators = organisationRoutes(parts, state.publicUrl)
   app.use('/v1/organisations', sayVersion, state.limits.signIn, operators)
-  app.use('/v1', sayVersion, mount(offered, parts, state.limits))
+  app.use('/v1', notStored, sayVersion, mount(offered, parts, state.limits))
   app.use(noSuchRoute)
   app.use('/v1', sayWhetherMoved)
   app.use(renderProblems(parts.log))
   return app
+}
+
+/** Answers hold personal data and money: no cache on the way keeps one. */
+function notStored(_request: Request, response: Response, next: NextFunction): void {
+  response.setHeader('Cache-Control', 'no-store')
+  next()
 }
 
 /** Everything below /v1, in the order of the contract. */
@@ -96,6 +103,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...exportOperations(parts),
     ...peopleAuditOperations(parts),
     ...donationOperations(parts, state.publicUrl),
+    ...openedDonationOperations(),
     ...donorOperations(parts),
     ...paymentOperations(),
     ...receiptOperations(parts),
@@ -103,8 +111,9 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...webhookSubscriptionOperations(parts),
     ...webhookDeliveryOperations(parts),
     ...signInOperations(parts),
-    ...userOperations(),
-    ...apiKeyOperations(),
+    ...userOperations(parts, state.publicUrl),
+    ...invitationOperations(),
+    ...apiKeyOperations(parts),
     ...organisationOperations(parts),
     ...fundOperations(),
     ...receiptSeriesOperations(),

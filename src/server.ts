@@ -9,6 +9,7 @@ import { endOnSignal, outliveLostConnections } from './base/signals.ts'
 import { messageOf } from './base/problem.ts'
 import { guardedServer } from './http/connections.ts'
 import { openLimits } from './http/limits.ts'
+import { openWebhookDoor } from './http/routes/webhooks.ts'
 import { openBatcher } from './ledger/posting/batcher.ts'
 
 export interface RunningServer {
@@ -32,8 +33,13 @@ export async function startServer(parts: Parts, port: number): Promise<RunningSe
     batcher,
     limits,
   })
+  const takesWebhook = openWebhookDoor(parts, limits)
   const { connections, trustedProxies } = parts.config
-  const server = guardedServer({ ...connections, trustedProxies }, app)
+  const server = guardedServer({ ...connections, trustedProxies }, (request, response) => {
+    if (!takesWebhook(request, response)) {
+      app(request, response)
+    }
+  })
   server.listen(port, parts.config.host)
   await once(server, 'listening').catch(async (error: unknown) => {
     await limits.close()

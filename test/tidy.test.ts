@@ -13,6 +13,8 @@ interface Source {
 }
 
 const LINES_MAX = 300
+/** An auditor takes it with him and reads it alone: it cannot be parted into several files. */
+const ONE_FILE = { path: 'scripts/verify-export.mjs', lines: 400 }
 const TEST_LINES_MAX = 500
 const FUNCTION_LINES_MAX = 70
 const COLUMNS_MAX = 100
@@ -117,7 +119,8 @@ describe('pure code', () => {
 describe('the size of things', () => {
   const tooLong = ({ path, text }: Source): string[] => {
     const lines = text.trimEnd().split('\n').length
-    const most = path.startsWith('test/') ? TEST_LINES_MAX : LINES_MAX
+    const usual = path.startsWith('test/') ? TEST_LINES_MAX : LINES_MAX
+    const most = path === ONE_FILE.path ? ONE_FILE.lines : usual
     return lines > most ? [`${path} has ${lines} lines, more than ${most}`] : []
   }
   const tooWide = ({ path, text }: Source): string[] =>

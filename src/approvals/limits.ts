@@ -1,4 +1,5 @@
 /** How much somebody may post by hand without another's consent. */
+import { z } from 'zod'
 import type { Trx } from '../base/db.ts'
 import type { DraftLine } from '../ledger/core/entry.ts'
 
@@ -40,7 +41,45 @@ export function overLimit(
   return null
 }
 
-/** Sets the limits to these and no others. */
+const kept = z.array(
+  z.object({ currency: z.string(), amount: z.union([z.string(), z.int()]).transform(BigInt) }),
+)
+
+/** Limits as a proposal keeps them. */
+export function limitsOf(json: unknown): ApprovalLimit[] {
+  return kept.parse(json)
+}
+
+/** True where both are the same limits, in whatever order. */
+export function areSameLimits(
+  one: readonly ApprovalLimit[],
+  other: readonly ApprovalLimit[],
+): boolean {
+  const textOf = (all: readonly ApprovalLimit[]) =>
+    all
+      .map(({ currency, amount }) => `${currency} ${amount}`)
+      .sort()
+      .join()
+  return textOf(one) === textOf(other)
+}
+
+/**
+ * The first currency in which more could be posted alone under the new limits than under those that
+ * stand, and how much; null for no end. Undefined where they are as strict, or stricter.
+ */
+export function loosened(
+  stand: readonly ApprovalLimit[],
+  fresh: readonly ApprovalLimit[],
+): { currency: string; limit: bigint; amount: bigint | null } | undefined {
+  return stand
+    .map(({ currency, amount: limit }) => {
+      const amount = fresh.find((one) => one.currency === currency)?.amount ?? null
+      return { currency, limit, amount }
+    })
+    .find(({ limit, amount }) => amount === null || amount > limit)
+}
+
+/** Sets the limits to these and no others; the database asks two people for looser ones. */
 export async function setLimits(trx: Trx, limits: readonly ApprovalLimit[]): Promise<void> {
   const currencies = limits.map((one) => one.currency)
   await trx.query('delete from approval_limits where org_id = $1 and currency <> all($2)', [

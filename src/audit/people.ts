@@ -1,6 +1,6 @@
 /** The audit of people as data: what of a request may be recorded, and the chain over records. */
 import { sha256 } from '../base/crypto.ts'
-import { withoutPans, withoutSecrets } from '../base/private.ts'
+import { withoutIds, withoutSecrets } from '../base/private.ts'
 import { encodeFields } from './chain.ts'
 
 /** What somebody did. */
@@ -62,7 +62,7 @@ export function cleaned(value: unknown): unknown {
 
 function inOrder(value: unknown): unknown {
   if (typeof value === 'string') {
-    return withoutPans(value)
+    return withoutIds(value)
   }
   if (typeof value === 'bigint') {
     return value.toString()
@@ -76,7 +76,7 @@ function inOrder(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, one]) => [withoutPans(name), inOrder(one)]),
+      .map(([name, one]) => [withoutIds(name), inOrder(one)]),
   )
 }
 
@@ -96,7 +96,7 @@ export function recordedText(value: object | null): string | null {
 
 /** One line of at most so many characters that Postgres can hold; null where nothing is left. */
 export function recordedLine(text: string | null, most: number): string | null {
-  const clean = withoutPans((text ?? '').toWellFormed().replaceAll(/\p{Cc}+/gu, ' ')).trim()
+  const clean = withoutIds((text ?? '').toWellFormed().replaceAll(/\p{Cc}+/gu, ' ')).trim()
   // By code points, so that no character is cut in two.
   const cut = clean.length > most ? Array.from(clean).slice(0, most).join('') : clean
   return cut === '' ? null : cut

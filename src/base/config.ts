@@ -19,6 +19,8 @@ export interface Config {
   jwtSecret: string
   /** Makes organisations (POST /v1/organisations); null: nobody does, by HTTP. */
   operatorKey: string | null
+  /** Who reads metrics of the API shows it; null for everybody, or nobody in production. */
+  metricsToken: string | null
   /** An identity provider whose tokens are taken beside the installation's own. */
   jwks: { url: string; issuer: string; audience: string } | null
   /** Where browsers reach the service; null: at the address that it listens on. */
@@ -125,6 +127,7 @@ const schema = z.object({
     })
     .optional(),
   OPERATOR_KEY: z.string().min(32, 'must have at least 32 characters').optional(),
+  METRICS_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
   DATA_KEYS: z.string().transform((text, context) => {
     try {
       return readKeyring(text)
@@ -178,6 +181,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ses: { region: read.AWS_REGION ?? 'ap-south-1', endpoint: read.SES_ENDPOINT ?? null },
     jwtSecret: read.JWT_SECRET,
     operatorKey: read.OPERATOR_KEY ?? null,
+    metricsToken: read.METRICS_TOKEN ?? null,
     jwks: providerOf(read),
     publicUrl: read.PUBLIC_URL ?? null,
     dataKeys: read.DATA_KEYS,

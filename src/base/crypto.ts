@@ -17,6 +17,11 @@ export interface Keyring {
   keys: ReadonlyMap<string, Buffer>
 }
 
+/** What is sealed cannot be opened here; by another process, with other keys, perhaps. */
+export class NotOpened extends Error {
+  override name = 'NotOpened'
+}
+
 const KEY_BYTES = 32
 const IV_BYTES = 12
 const TAG_BYTES = 16
@@ -56,7 +61,7 @@ export function seal(keyring: Keyring, plain: string | Uint8Array, context: stri
   return Buffer.concat([Buffer.from([id.length]), id, iv, cipher.getAuthTag(), sealed])
 }
 
-/** Decrypts what `seal` made. Throws where key, context or a byte is not the one of then. */
+/** Decrypts what `seal` made. Throws `NotOpened` where key, context or a byte is another. */
 export function unseal(keyring: Keyring, sealed: Uint8Array, context: string): Buffer {
   const bytes = Buffer.from(sealed)
   const idEnd = 1 + (bytes[0] ?? 0)
@@ -67,13 +72,18 @@ export function unseal(keyring: Keyring, sealed: Uint8Array, context: string): B
   })
   decipher.setAAD(Buffer.from(context))
   decipher.setAuthTag(bytes.subarray(ivEnd, ivEnd + TAG_BYTES))
-  return Buffer.concat([decipher.update(bytes.subarray(ivEnd + TAG_BYTES)), decipher.final()])
+  const plain = decipher.update(bytes.subarray(ivEnd + TAG_BYTES))
+  try {
+    return Buffer.concat([plain, decipher.final()])
+  } catch (error) {
+    throw new NotOpened(error instanceof Error ? error.message : 'not opened', { cause: error })
+  }
 }
 
 function keyOf(keyring: Keyring, id: string): Buffer {
   const key = keyring.keys.get(id)
   if (key === undefined) {
-    throw new Error(`no data key "${id}" is configured (DATA_KEYS)`)
+    throw new NotOpened(`no data key "${id}" is configured (DATA_KEYS)`)
   }
   return key
 }

@@ -1,5 +1,5 @@
 /** Prefixed, time-ordered ids: 48 bits of milliseconds, 80 random bits, in Crockford’s base 32. */
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 export type IdPrefix =
   | 'apr'
@@ -23,6 +23,10 @@ export type IdPrefix =
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
+/** Random bytes are drawn for many ids at a time: a draw costs more than an id. */
+const drawn = Buffer.alloc(16 * 256)
+let used = drawn.length
+
 /** A new id such as `don_01jd3v…`: sorts by time of making, cannot be guessed. */
 export function newId(prefix: IdPrefix, now: number = Date.now()): string {
   let time = ''
@@ -30,9 +34,13 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
     time = ALPHABET.charAt(rest % 32) + time
     rest = Math.floor(rest / 32)
   }
+  if (used === drawn.length) {
+    randomFillSync(drawn)
+    used = 0
+  }
   let random = ''
-  for (const byte of randomBytes(16)) {
-    random += ALPHABET.charAt(byte % 32)
+  for (const end = used + 16; used < end; used += 1) {
+    random += ALPHABET.charAt((drawn[used] ?? 0) % 32)
   }
   return `${prefix}_${time}${random}`
 }

@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { pino, type Logger } from 'pino'
 import type { Config } from './config.ts'
-import { withoutPans, withoutSecrets } from './private.ts'
+import { jsonWithoutIds, withoutSecrets } from './private.ts'
 import { traceId } from './tracing.ts'
 
 export type Log = Logger
@@ -19,11 +19,11 @@ export function openLog(level: Config['logLevel'], name: string): Log {
   return pino({
     name,
     level,
-    serializers: { err: plainError },
+    serializers: { err: (error: unknown) => plainError(error) },
     mixin: placeOf,
     formatters: { log: (record) => withoutSecrets(record) as Record<string, unknown> },
-    // Whatever a message or a stack may hold: no PAN leaves the process.
-    hooks: { streamWrite: withoutPans },
+    // Whatever a message or a stack may hold: no PAN and no Aadhaar number leaves it.
+    hooks: { streamWrite: jsonWithoutIds },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
   })
 }
@@ -38,11 +38,20 @@ function placeOf(): object {
   }
 }
 
-/** An error without what libraries hang on it (connections, rows): those may hold data. */
-function plainError(error: unknown): object {
+const CAUSES_MAX = 3
+
+/**
+ * An error without what libraries hang on it (connections, rows): those may hold data. With what
+ * caused it, because our own errors say little of that.
+ */
+function plainError(error: unknown, depth = 0): object {
   if (!(error instanceof Error)) {
     return { message: String(error) }
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  return { type: error.name, code, message: error.message, stack: error.stack }
+  const cause =
+    error.cause === undefined || depth === CAUSES_MAX
+      ? {}
+      : { cause: plainError(error.cause, depth + 1) }
+  return { type: error.name, code, message: error.message, stack: error.stack, ...cause }
 }

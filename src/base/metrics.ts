@@ -46,6 +46,20 @@ export const emails = new Counter({
   registers: [registry],
 })
 
+export const invitationEmails = new Counter({
+  name: 'bahi_invitation_emails_total',
+  help: 'Emails of invitations by the state in which an attempt left them.',
+  labelNames: ['state'],
+  registers: [registry],
+})
+
+export const rowsForgotten = new Counter({
+  name: 'bahi_rows_forgotten_total',
+  help: 'Rows that were over for long enough to be forgotten.',
+  labelNames: ['kind'],
+  registers: [registry],
+})
+
 export const webhookDeliveries = new Counter({
   name: 'bahi_webhook_deliveries_total',
   help: 'Attempts to deliver webhooks by outcome; and subscriptions disabled by their failures.',
@@ -168,6 +182,12 @@ export const connectionsSilent = new Counter({
 export const rowsUnderOldKeys = new Gauge({
   name: 'bahi_rows_under_old_keys',
   help: 'Rows that are not sealed with the first of DATA_KEYS yet, as the last rotation saw them.',
+  registers: [registry],
+})
+
+export const unknownDataKeys = new Gauge({
+  name: 'bahi_unknown_data_keys',
+  help: 'Keys that secrets in use are sealed with and that this process lacks in DATA_KEYS.',
   registers: [registry],
 })
 

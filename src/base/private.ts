@@ -1,4 +1,5 @@
 /** What may be written down of anything: no secrets, no personal ids, whatever holds them. */
+import { withoutAadhaar } from './aadhaar.ts'
 
 const HIDDEN = '[hidden]'
 
@@ -58,9 +59,16 @@ export function isSecretName(name: string): boolean {
 /** A PAN wherever it stands in a text. */
 const PAN = /\b([A-Z]{3})[ABCFGHJLPT][A-Z]\d{4}[A-Z]\b/gi
 
-/** The text without PANs: only their first three letters are left. */
-export function withoutPans(text: string): string {
-  return text.replaceAll(PAN, '$1•••••••')
+/** The text without PANs and Aadhaar numbers: three letters or four digits of each are left. */
+export function withoutIds(text: string): string {
+  return withoutAadhaar(text.replaceAll(PAN, '$1•••••••'))
+}
+
+const JSON_STRING = /"(?:[^"\\]|\\.)*"/g
+
+/** JSON without personal ids in its texts; a number in it is an amount, and stays a number. */
+export function jsonWithoutIds(json: string): string {
+  return json.replaceAll(JSON_STRING, withoutIds)
 }
 
 const DEPTH_MAX = 8

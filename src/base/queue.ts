@@ -12,11 +12,14 @@ export const JOBS = {
   'process-inbox': { concurrency: 1, lockMs: 60_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
+  'send-invitations': { concurrency: 1, lockMs: 120_000 },
   'deliver-webhooks': { concurrency: 1, lockMs: 120_000 },
   'self-check': { concurrency: 1, lockMs: 120_000 },
   'seal-days': { concurrency: 1, lockMs: 120_000 },
   'rotate-keys': { concurrency: 1, lockMs: 600_000 },
   'link-people-audit': { concurrency: 1, lockMs: 60_000 },
+  'seal-inbox-bodies': { concurrency: 1, lockMs: 300_000 },
+  'forget-old': { concurrency: 1, lockMs: 300_000 },
 } as const
 
 export type JobName = keyof typeof JOBS

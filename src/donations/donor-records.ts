@@ -46,6 +46,17 @@ export async function findDonor(trx: Trx, donorId: string): Promise<DonorRecord 
   return row
 }
 
+/** These donors, each looked up by its key; ids that name nobody are left out. */
+export async function donorsById(trx: Trx, donorIds: readonly string[]): Promise<DonorRecord[]> {
+  return await trx.query<DonorRecord>(
+    `select d.* from unnest($2::text[]) as k (id)
+      cross join lateral (
+        select ${COLUMNS} from donors where org_id = $1 and donor_id = k.id limit 1
+      ) d`,
+    [trx.scope, donorIds],
+  )
+}
+
 /** Donors with that tax id, normalised, newest first; none is opened for it. */
 export async function donorsByTaxId(
   trx: Trx,
@@ -79,25 +90,35 @@ export async function openTaxId(
   return { type: row.tax_id_type, value: unseal(keyring, row.tax_id_sealed, donorId).toString() }
 }
 
-/** Tax ids that one actor may have revealed within an hour. */
-export const REVEALS_AN_HOUR = 20
+/** How often a person may have tax ids revealed, and search by one, within an hour. */
+export const TURNS_AN_HOUR = { reveal: 20, search: 20 } as const
+
+const TURNS = {
+  reveal: { table: 'donor_reveals', column: 'revealed_at' },
+  search: { table: 'donor_searches', column: 'searched_at' },
+} as const
 
 /**
- * Takes one of an actor's reveals of this hour: 0 where he had one left, else the seconds until he
+ * Takes one of a person's turns of this hour: 0 where he had one left, else the seconds until he
  * has. Whoever asks at the same time waits for the row, so that nobody has one too many.
  */
-export async function takeReveal(trx: Trx, actor: string): Promise<number> {
+export async function takeTurn(
+  trx: Trx,
+  what: keyof typeof TURNS,
+  person: string,
+): Promise<number> {
+  const { table, column } = TURNS[what]
   const [taken] = await trx.query(
-    `insert into donor_reveals as r (org_id, actor, revealed_at)
+    `insert into ${table} as r (org_id, actor, ${column})
      values ($1, $2, array[clock_timestamp()])
      on conflict (org_id, actor) do update
-       set revealed_at = array(
-             select t from unnest(r.revealed_at) t where t > clock_timestamp() - interval '1 hour'
+       set ${column} = array(
+             select t from unnest(r.${column}) t where t > clock_timestamp() - interval '1 hour'
            ) || clock_timestamp()
-       where $3 > (select count(*) from unnest(r.revealed_at) t
+       where $3 > (select count(*) from unnest(r.${column}) t
                     where t > clock_timestamp() - interval '1 hour')
      returning 1`,
-    [trx.scope, actor, REVEALS_AN_HOUR],
+    [trx.scope, person, TURNS_AN_HOUR[what]],
   )
   if (taken !== undefined) {
     return 0
@@ -105,9 +126,9 @@ export async function takeReveal(trx: Trx, actor: string): Promise<number> {
   const [row] = await trx.query<{ seconds: number }>(
     `select greatest(1, ceil(extract(epoch from
               min(t) + interval '1 hour' - clock_timestamp())))::integer as seconds
-       from donor_reveals r cross join unnest(r.revealed_at) t
+       from ${table} r cross join unnest(r.${column}) t
       where r.org_id = $1 and r.actor = $2 and t > clock_timestamp() - interval '1 hour'`,
-    [trx.scope, actor],
+    [trx.scope, person],
   )
   return row?.seconds ?? 1
 }

@@ -23,50 +23,22 @@ export interface NewDonor {
   taxId: { type: TaxIdType; value: string } | null
 }
 
-/** `ABCPE1234F` is shown as `ABC••••34F`, an Aadhaar number by its last four digits. */
+/**
+ * `ABCPE1234F` is shown as `•••••••34F`, an Aadhaar number by its last four digits (as UIDAI asks),
+ * a passport's by two. What is hidden is more than anybody could try: of a PAN the fourth letter is
+ * nearly always P, and the fifth begins the surname.
+ */
 export function maskTaxId(type: TaxIdType, value: string): string {
-  if (type === 'aadhaar') {
-    return `XXXX XXXX ${value.slice(-4)}`
+  switch (type) {
+    case 'aadhaar':
+      return `XXXX XXXX ${value.slice(-4)}`
+    case 'pan':
+      return `•••••••${value.slice(-3)}`
+    case 'passport':
+      return `••••••${value.slice(-2)}`
+    default:
+      return type satisfies never
   }
-  return `${value.slice(0, 3)}••••${value.slice(-3)}`
-}
-
-const VERHOEFF_PRODUCT = [
-  '0123456789',
-  '1234067895',
-  '2340178956',
-  '3401289567',
-  '4012395678',
-  '5987604321',
-  '6598710432',
-  '7659821043',
-  '8765932104',
-  '9876543210',
-]
-const VERHOEFF_ORDER = [
-  '0123456789',
-  '1576283094',
-  '5803796142',
-  '8916043527',
-  '9453126870',
-  '4286573901',
-  '2793806415',
-  '7046913258',
-]
-
-/** True for an Aadhaar number: 12 digits, the first 2 to 9, with Verhoeff's check digit (UIDAI). */
-export function isAadhaar(value: string): boolean {
-  if (!/^[2-9]\d{11}$/.test(value)) {
-    return false
-  }
-  const check = value
-    .split('')
-    .reverse()
-    .reduce((sum, digit, place) => {
-      const turned = VERHOEFF_ORDER[place % 8]?.charAt(Number(digit)) ?? ''
-      return VERHOEFF_PRODUCT[Number(sum)]?.charAt(Number(turned)) ?? ''
-    }, '0')
-  return check === '0'
 }
 
 /** True for the form of a PAN; its last letter's algorithm is not published. */

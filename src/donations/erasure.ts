@@ -7,6 +7,9 @@ import { findDonor, type DonorRecord } from './donor-records.ts'
 /** What is left of the name where no receipt needs it. */
 export const ERASED_NAME = 'Erased donor'
 
+/** For so many days after a donation was opened its payment may still come. */
+export const PAYING_DAYS = 7
+
 /** What is known of a donor, by the names of the API. */
 export type DonorField = 'name' | 'email' | 'phone' | 'address' | 'tax_id' | 'receipt_emails'
 
@@ -30,7 +33,9 @@ export function heldUntil(newestGift: IsoDate): IsoDate {
 
 /**
  * Erases a donor; who is erased already is looked at again, because the law may have let go of him
- * since. Throws `not_found`, and `donor_in_use` while a receipt is still on its way to him.
+ * since. Throws `not_found`, and `donor_in_use` while a receipt is still on its way to him, or
+ * money that one is due for may be. Donations that he never paid are closed: what is paid for one
+ * after all is money unidentified, which somebody looks at.
  */
 export async function eraseDonor(trx: Trx, donorId: string, now: Date): Promise<Erasure> {
   const before = await findDonor(trx, donorId)
@@ -38,6 +43,8 @@ export async function eraseDonor(trx: Trx, donorId: string, now: Date): Promise<
     throw new Problem('not_found', { detail: 'There is no such donor.' })
   }
   await assertNoneOnItsWay(trx, donorId)
+  await assertNoneBegun(trx, donorId, now)
+  await closeUnpaid(trx, donorId)
   const newestGift = await newestGiftOf(trx, donorId)
   const until = newestGift === null ? null : heldUntil(newestGift)
   const held = until !== null && until >= indianDate(now) ? until : null
@@ -84,6 +91,31 @@ async function assertNoneOnItsWay(trx: Trx, donorId: string): Promise<void> {
     const detail = `The receipt for ${row.donation_id} is not sent yet; erase the donor after that.`
     throw new Problem('donor_in_use', { detail })
   }
+}
+
+async function assertNoneBegun(trx: Trx, donorId: string, now: Date): Promise<void> {
+  // One that got no order within minutes can never be paid.
+  const [row] = await trx.query<{ donation_id: string; until: Date }>(
+    `select donation_id, opened_at + make_interval(days => $3) as until from donations
+      where org_id = $1 and donor_id = $2 and state = 'open'
+        and opened_at > $4::timestamptz - case when order_ref is null then interval '10 minutes'
+                                               else make_interval(days => $3) end
+      order by opened_at desc limit 1`,
+    [trx.scope, donorId, PAYING_DAYS, now],
+  )
+  if (row !== undefined) {
+    const detail =
+      `${row.donation_id} may still be paid, and the donor would get no receipt for it; ` +
+      `erase the donor after ${row.until.toISOString()}.`
+    throw new Problem('donor_in_use', { detail })
+  }
+}
+
+async function closeUnpaid(trx: Trx, donorId: string): Promise<void> {
+  await trx.query(
+    `update donations set state = 'closed' where org_id = $1 and donor_id = $2 and state = 'open'`,
+    [trx.scope, donorId],
+  )
 }
 
 async function newestGiftOf(trx: Trx, donorId: string): Promise<IsoDate | null> {

@@ -37,7 +37,7 @@ interface Donation {
   donation_id: string
   gateway: string
   order_ref: string
-  state: 'open' | 'paid'
+  state: 'open' | 'paid' | 'closed'
   amount: bigint
   currency: string
   fund: string

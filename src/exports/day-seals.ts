@@ -1,10 +1,12 @@
 /** Seals the days of an organisation's books that are over, and finds the seals again. */
 import { openTree, type Tree } from '../audit/merkle.ts'
+import { peopleHead } from '../audit/read.ts'
 import type { IsoDate } from '../base/clock.ts'
 import { isRefusedByDatabase } from '../base/database-error.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { genesisOf } from '../ledger/core/link.ts'
 import { addEntries, addReceipts } from './leaves.ts'
+import { linkAllPeople } from './people-audit.ts'
 import {
   endOf,
   PDF_WAIT_DAYS,
@@ -15,7 +17,7 @@ import {
   type SealContent,
 } from './seal.ts'
 
-/** Somebody posted into the day, or made a PDF, while it was being read: it is read again. */
+/** Somebody posted into the day, made a PDF or noted late what he did on it: it is read again. */
 const ATTEMPTS_MAX = 5
 
 /**
@@ -99,6 +101,9 @@ async function makeSeal(db: Database, orgId: number, due: Due): Promise<Made | n
   const entries = openTree()
   const range = { firstNo: due.first_no, before: endOf(due.day) }
   const last = await addEntries(db, orgId, entries, range)
+  // What people did on that day stands in their chain before the day is sealed.
+  await linkAllPeople(db, orgId)
+  const people = await db.read(orgId, peopleHead)
   const content: SealContent = {
     organisation: due.organisation,
     day: due.day,
@@ -109,6 +114,8 @@ async function makeSeal(db: Database, orgId: number, due: Due): Promise<Made | n
     entries_root: entries.root(),
     receipts: receipts.size(),
     receipts_root: receipts.root(),
+    people_no: people?.auditNo ?? null,
+    people_hash: people?.hash ?? null,
   }
   return { ...content, root: rootOf(content), without_pdf: withoutPdf }
 }
@@ -124,8 +131,8 @@ async function insertSeal(trx: Trx, seal: Made): Promise<DaySeal | null> {
   }
   const [row] = await trx.query<{ sealed_at: Date }>(
     `insert into day_seals (org_id, day, previous, first_no, last_no, head, entries_root, receipts,
-       receipts_root, without_pdf, root)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning sealed_at`,
+       receipts_root, without_pdf, root, people_no, people_hash)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning sealed_at`,
     [
       trx.scope,
       seal.day,
@@ -138,13 +145,16 @@ async function insertSeal(trx: Trx, seal: Made): Promise<DaySeal | null> {
       seal.receipts_root,
       seal.without_pdf,
       seal.root,
+      seal.people_no,
+      seal.people_hash,
     ],
   )
   return row === undefined ? null : { ...seal, sealed_at: row.sealed_at }
 }
 
 const COLUMNS = `o.slug as organisation, s.day, s.previous, s.first_no, s.last_no, s.head,
-  s.entries_root, s.receipts, s.receipts_root, s.without_pdf, s.root, s.sealed_at`
+  s.entries_root, s.receipts, s.receipts_root, s.without_pdf, s.root, s.sealed_at, s.people_no,
+  s.people_hash`
 
 export interface SealPage {
   /** Seals of later days, oldest first. */

@@ -10,13 +10,18 @@
  *   leaf is `encodeReceipt`. A receipt whose PDF was not made yet is sealed with an empty
  *   `pdf_sha256`, but not before PDF_WAIT_DAYS have passed, and the seal lists its number.
  *
- * The seal's root is SHA-256 over `encodeFields('bahi/day-seal/1', …)` of: organisation (slug),
+ * The seal's root is SHA-256 over `encodeFields('bahi/day-seal/2', …)` of: organisation (slug),
  * day, previous (the root of the day before in hex, empty for the first), first_entry, entries (how
- * many), head (the journal's hash after the day), entries_root, receipts (how many), receipts_root.
+ * many), head (the journal's hash after the day), entries_root, receipts (how many), receipts_root,
+ * people (the number of the newest link of the audit of people when the day was sealed, which is
+ * after all that was done on it) and people_head (that link's hash; `src/audit/people.ts`).
  * Every day has a seal, also one without entries. So a published root commits to everything before
- * it, and to how much that is. `day_seal_root()` in the database computes the same.
+ * it, to how much that is, and to who did it. `day_seal_root()` in the database computes the same.
+ *
+ * Seals of version 1 (`bahi/day-seal/1`) end with receipts_root and say nothing of people: both
+ * fields are empty in them. They stay as they are; after one of version 2 none of them follows.
  */
-import { encodeFields } from '../audit/chain.ts'
+import { encodeFields, type Field } from '../audit/chain.ts'
 import { indianDate, type IsoDate } from '../base/clock.ts'
 import { sha256 } from '../base/crypto.ts'
 
@@ -34,6 +39,9 @@ export interface SealContent {
   entries_root: Buffer
   receipts: number
   receipts_root: Buffer
+  /** The newest link of the audit of people; null in a seal of version 1. */
+  people_no: bigint | null
+  people_hash: Buffer | null
 }
 
 export interface DaySeal extends SealContent {
@@ -63,8 +71,15 @@ export const PDF_WAIT_DAYS = 3
 
 /** The root of a seal. */
 export function rootOf(seal: SealContent): Buffer {
+  const people: Field[] =
+    seal.people_no === null
+      ? []
+      : [
+          ['people', seal.people_no.toString()],
+          ['people_head', seal.people_hash?.toString('hex') ?? ''],
+        ]
   return sha256(
-    encodeFields('bahi/day-seal/1', [
+    encodeFields(people.length === 0 ? 'bahi/day-seal/1' : 'bahi/day-seal/2', [
       ['organisation', seal.organisation],
       ['day', seal.day],
       ['previous', seal.previous?.toString('hex') ?? ''],
@@ -74,6 +89,7 @@ export function rootOf(seal: SealContent): Buffer {
       ['entries_root', seal.entries_root.toString('hex')],
       ['receipts', seal.receipts.toString()],
       ['receipts_root', seal.receipts_root.toString('hex')],
+      ...people,
     ]),
   )
 }
@@ -123,6 +139,8 @@ export function sealView(seal: DaySeal): SealView {
     entries_root: seal.entries_root.toString('hex'),
     receipts: seal.receipts.toString(),
     receipts_root: seal.receipts_root.toString('hex'),
+    people: seal.people_no?.toString() ?? '',
+    people_head: seal.people_hash?.toString('hex') ?? '',
     root: seal.root.toString('hex'),
   }
 }
@@ -137,6 +155,8 @@ export type SealView = Record<
   | 'entries_root'
   | 'receipts'
   | 'receipts_root'
+  | 'people'
+  | 'people_head'
   | 'root',
   string
 >

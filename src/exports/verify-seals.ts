@@ -1,5 +1,7 @@
 /** Makes the seals of days anew and lists whatever does not agree. */
 import { openTree } from '../audit/merkle.ts'
+import { peopleGenesisOf } from '../audit/people.ts'
+import { readPeople } from '../audit/read.ts'
 import type { IsoDate } from '../base/clock.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { genesisOf } from '../ledger/core/link.ts'
@@ -17,7 +19,10 @@ export interface SealsReport {
   findings: Finding[]
 }
 
-/** Makes every seal anew from the entries' hashes and the receipts, one day after the other. */
+/**
+ * Makes every seal anew from the entries' hashes and the receipts, one day after the other, and
+ * compares where it says that the audit of people stood. That chain itself is `verifyPeople`'s.
+ */
 export async function verifySeals(db: Database, orgId: number): Promise<SealsReport> {
   const genesis = genesisOf(await db.read(orgId, slugOf))
   const report: SealsReport = { days: 0, newest: null, findings: [] }
@@ -33,6 +38,7 @@ export async function verifySeals(db: Database, orgId: number): Promise<SealsRep
         ...faultsOfOrder(seal, before, genesis),
         ...(await faultsOfEntries(db, orgId, seal, before)),
         ...(await faultsOfReceipts(db, orgId, seal)),
+        ...(await faultsOfPeople(db, orgId, seal, before)),
       ]
       report.findings.push(
         ...faults.map((fault) => ({ check: 'seals', detail: `${seal.day}: ${fault}` })),
@@ -111,4 +117,34 @@ async function faultsOfReceipts(db: Database, orgId: number, seal: DaySeal): Pro
   return tree.root().equals(seal.receipts_root)
     ? []
     : ['its receipts are not those that were sealed']
+}
+
+async function faultsOfPeople(
+  db: Database,
+  orgId: number,
+  seal: DaySeal,
+  before: DaySeal | null,
+): Promise<string[]> {
+  const number = seal.people_no
+  if (number === null) {
+    return before === null || before.people_no === null
+      ? []
+      : ['it says nothing of people, which the seal before it does']
+  }
+  const faults: string[] = []
+  if (number < (before?.people_no ?? 0n)) {
+    faults.push(`it covers people’s records up to ${number}, the seal before it more`)
+  }
+  const due = number === 0n ? peopleGenesisOf(seal.organisation) : await linkHash(db, orgId, number)
+  if (due === null) {
+    faults.push(`record ${number} of people, which it covers, is missing`)
+  } else if (seal.people_hash?.equals(due) !== true) {
+    faults.push(`record ${number} of people is not the one that was sealed`)
+  }
+  return faults
+}
+
+async function linkHash(db: Database, orgId: number, number: bigint): Promise<Buffer | null> {
+  const [link] = await db.read(orgId, async (trx) => await readPeople(trx, number - 1n, number))
+  return link?.hash ?? null
 }

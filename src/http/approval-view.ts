@@ -1,6 +1,6 @@
 /** What waits for another's consent, as answers show it. */
 import { z } from 'zod'
-import { APPROVAL_STATES, VERBS, type Approval } from '../approvals/approvals.ts'
+import { APPROVAL_STATES, PROPOSAL_VERBS, type Approval } from '../approvals/approvals.ts'
 import { minorOrText } from '../base/money.ts'
 import { currencyCode, idText, instant, minorUnits } from './answers.ts'
 import { entryId } from './entry-view.ts'
@@ -8,11 +8,13 @@ import { entryId } from './entry-view.ts'
 export const approval = z
   .strictObject({
     id: idText('apr'),
-    verb: z.enum(VERBS),
+    verb: z.enum(PROPOSAL_VERBS),
     corrects: idText('je').nullable(),
     request: z.record(z.string(), z.unknown()).meta({ description: 'The body that was sent.' }),
     idempotency_key: z.string(),
-    amount: minorUnits,
+    amount: minorUnits.nullable().meta({
+      description: 'Of `limits` the highest limit asked for; null where one is taken away.',
+    }),
     currency: currencyCode,
     limit: minorUnits,
     made_by: z.string(),
@@ -39,7 +41,7 @@ export function approvalView(one: Approval): z.input<typeof approval> {
     corrects: one.entryNo === null ? null : entryId(one.entryNo),
     request: one.body as Record<string, unknown>,
     idempotency_key: one.idempotencyKey,
-    amount: minorOrText(one.amount),
+    amount: one.amount === null ? null : minorOrText(one.amount),
     currency: one.currency,
     limit: minorOrText(one.limitThen),
     made_by: one.madeBy,

@@ -5,12 +5,20 @@ import { sha256 } from '../base/crypto.ts'
 import { Problem } from '../base/problem.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
 import { REASON } from '../ledger/core/corrections.ts'
-import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine } from '../ledger/core/entry.ts'
+import {
+  APPROVED_BY,
+  LATE_REASON,
+  LINES_MAX,
+  type Draft,
+  type DraftLine,
+} from '../ledger/core/entry.ts'
 import { manualEntry } from '../ledger/core/rules.ts'
 import { HAPPENED_ON } from '../ledger/posting/late.ts'
 import { idempotencyKey } from './idempotency-key.ts'
-import { isoDate } from './input.ts'
-import { isKept, line, NOT_KEPT } from './line.ts'
+import { bookingDate } from './input.ts'
+import { CODE_PATTERN } from './patterns.ts'
+import { anyText, isKept, line, NOT_KEPT } from './line.ts'
+import { aadhaarsIn } from './no-aadhaar.ts'
 import type { Principal } from './request.ts'
 
 const METADATA_MAX = 50
@@ -35,20 +43,25 @@ export const description = line(500)
 
 const WHOLE = 'must be a whole number of minor units, from 1 to 2^53 - 1'
 
+const account = anyText(200).min(1, 'must be an account code or an id such as acc_3')
+
 const entryLine = z.strictObject({
-  account: z.string().min(1).max(200, 'must be an account code or an id such as acc_3'),
+  account: account.meta({ pattern: `^(acc_[1-9]\\d{0,8}|${CODE_PATTERN})$` }),
   direction: z.enum(['debit', 'credit']),
   amount: z.int(WHOLE).min(1, WHOLE).max(Number.MAX_SAFE_INTEGER, WHOLE),
   currency: z.string().regex(/^[A-Z][A-Z0-9]{2,11}$/, 'must be a currency such as INR'),
 })
 
-/** How many lines an entry has is a rule of the ledger, which says so itself. */
-export const lines = z.array(entryLine)
+/** How many lines an entry has, and which accounts there are, the ledger says itself. */
+export const lines = z.array(entryLine).meta({ minItems: 2, maxItems: LINES_MAX })
+
+/** In a batch it says so of each entry, and takes the others. */
+const linesOfEach = z.array(entryLine.extend({ account }))
 
 const metadata = z
   .record(
     z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be lower-case letters, digits, _ and -'),
-    line(500),
+    line(500, true),
   )
   .superRefine((given, context) => {
     if (Object.keys(given).length > METADATA_MAX) {
@@ -56,13 +69,15 @@ const metadata = z
     } else if (!isKept(given)) {
       context.addIssue({ code: 'custom', message: NOT_KEPT })
     }
+    aadhaarsIn(given).forEach((one) => context.addIssue(one))
     for (const name of RESERVED_METADATA.filter((one) => Object.hasOwn(given, one))) {
       context.addIssue({ code: 'custom', path: [name], message: 'is a name that is reserved' })
     }
   })
+  .meta({ maxProperties: METADATA_MAX })
 
 const fields = {
-  effective_on: isoDate,
+  effective_on: bookingDate,
   description,
   lines,
   metadata: metadata.default({}),
@@ -74,7 +89,7 @@ export const entryBody = z.strictObject(fields)
 
 export const reverseBody = z.strictObject({
   reason,
-  effective_on: isoDate.optional(),
+  effective_on: bookingDate.optional(),
   late_reason: reason.optional(),
 })
 
@@ -92,7 +107,7 @@ export const BATCH_LINES_MAX = 10_000
 export const batchBody = z.strictObject({
   mode: z.enum(['atomic', 'each']),
   entries: z
-    .array(z.strictObject({ idempotency_key: idempotencyKey, ...fields }))
+    .array(z.strictObject({ idempotency_key: idempotencyKey, ...fields, lines: linesOfEach }))
     .min(1, 'must not be empty')
     .max(BATCH_MAX, `must have at most ${BATCH_MAX} entries`)
     .refine(

@@ -16,6 +16,7 @@ import {
   draftAsked,
   entryBody,
   entryKey,
+  lateReasonOf,
   linesAsked,
   reverseBody,
 } from './entry-input.ts'
@@ -32,6 +33,11 @@ export interface EntryRequest {
   key: string
   principal: Principal
   approvedBy?: string | undefined
+}
+
+/** Throws `forbidden` for what its caller may not ask of the journal, whoever consents. */
+export function assertMayAsk({ body, principal }: EntryRequest): void {
+  lateReasonOf(Object(body) as { late_reason?: string }, principal)
 }
 
 /** What the request has above the organisation's limits; null where its caller may post alone. */

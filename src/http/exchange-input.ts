@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import { isAccountCode } from '../ledger/core/chart.ts'
 import type { AskedExchange, NamedAccount } from '../ledger/posting/exchanges.ts'
+import { CODE_PATTERN } from './patterns.ts'
 import { entryKey, lateReasonOf, reason } from './entry-input.ts'
-import { isoDate, numberedId } from './input.ts'
+import { bookingDate, numberedId } from './input.ts'
 import { line } from './line.ts'
 import type { Principal } from './request.ts'
 
@@ -12,7 +13,10 @@ const named = z.union(
   [
     numberedId('acc').transform((id): NamedAccount => ({ accountId: Number(id) })),
     z.strictObject({
-      code: z.string().refine(isAccountCode),
+      code: z
+        .string()
+        .refine(isAccountCode)
+        .meta({ pattern: `^${CODE_PATTERN}$` }),
       currency: z.string().regex(/^[A-Z][A-Z0-9]{2,11}$/),
     }),
   ],
@@ -31,7 +35,7 @@ export const exchangeBody = z.strictObject({
     .regex(/^\d{1,18}(\.\d{1,18})?$/, 'must be a decimal as text, such as "83.125"')
     .regex(/[1-9]/, 'must be above zero'),
   rate_source: line(200),
-  effective_on: isoDate,
+  effective_on: bookingDate,
   late_reason: reason.optional(),
 })
 

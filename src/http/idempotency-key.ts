@@ -27,7 +27,9 @@ export function keyOf(request: Request, policy: 'required' | 'optional'): string
       moved: 'no',
     })
   }
-  const read = idempotencyKey.safeParse(/^"(.*)"$/.exec(header)?.[1] ?? header)
+  // A structured field may have parameters behind its text (RFC 8941, 3.3); they mean nothing here.
+  const quoted = /^"([^"]*)"(?:;.*)?$/.exec(header)?.[1]
+  const read = idempotencyKey.safeParse(quoted ?? (header.startsWith('"') ? '' : header))
   if (!read.success) {
     const detail = `The header Idempotency-Key ${read.error.issues[0]?.message ?? 'is not valid'}.`
     throw new Problem('invalid_request', { detail, moved: 'no' })

@@ -5,15 +5,13 @@ import type { OidcProvider } from '../identity/oidc-provider.ts'
 import type { Session } from '../identity/sessions.ts'
 import type { User } from '../identity/users.ts'
 import { idText, instant } from './answers.ts'
+import { email } from './line.ts'
 import { PERMISSION_NAMES, ROLES } from './permissions.ts'
 
 export const role = z.enum(ROLES)
 
 /** In lower case: an address is one user, however it is written. */
-export const emailAddress = z
-  .email('must be an email address')
-  .max(254)
-  .transform((text) => text.toLowerCase())
+export const emailAddress = email.transform((text) => text.toLowerCase())
 
 export const permissionName = z.enum(PERMISSION_NAMES)
 
@@ -25,6 +23,17 @@ export const user = z
     role,
     state: z.enum(['active', 'disabled']),
     has_password: z.boolean(),
+    has_identity: z.boolean().meta({
+      description: 'Bound to somebody at the identity provider, by his first sign-in there.',
+    }),
+    invitation_shown_to: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          'Who was shown the invitation by which he set his password: could have set it himself, ' +
+          'so that the user does not consent to what that person asks for.',
+      }),
     locked_until: instant.nullable(),
     signed_in_at: instant.nullable(),
     created_by: z.string(),
@@ -41,6 +50,8 @@ export function userView(one: User): z.input<typeof user> {
     role: one.role,
     state: one.state,
     has_password: one.hasPassword,
+    has_identity: one.hasIdentity,
+    invitation_shown_to: one.invitationShownTo,
     locked_until: one.lockedUntil?.toISOString() ?? null,
     signed_in_at: one.signedInAt?.toISOString() ?? null,
     created_by: one.createdBy,
@@ -84,6 +95,13 @@ export const apiKey = z
       .array(z.string())
       .nullable()
       .meta({ description: 'Null for all that the role may do.' }),
+    owner: z.string().meta({
+      description:
+        'The person who answers for it: who made it or took it over. It does no more than he.',
+    }),
+    owner_disabled: z.boolean().meta({
+      description: 'The key does not work until another admin takes it over.',
+    }),
     created_by: z.string(),
     created_at: instant,
     expires_at: instant,
@@ -99,6 +117,8 @@ export function keyView(one: ApiKey): z.input<typeof apiKey> {
     name: one.name,
     role: one.role,
     permissions: one.permissions,
+    owner: one.owner,
+    owner_disabled: one.isOwnerDisabled,
     created_by: one.createdBy,
     created_at: one.createdAt.toISOString(),
     expires_at: one.expiresAt.toISOString(),

@@ -1,9 +1,10 @@
 /** Checks what a caller sent against a schema, and says in full what is wrong with it. */
 import type { Request } from 'express'
 import { z } from 'zod'
-import { isIsoDate } from '../base/clock.ts'
+import { indianDate, isIsoDate } from '../base/clock.ts'
 import { isId, type IdPrefix } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
+import { BOOKING_DAY_PATTERN } from './patterns.ts'
 
 export const LIMIT_DEFAULT = 50
 export const LIMIT_MAX = 100
@@ -45,10 +46,18 @@ function checked<T>(value: unknown, schema: z.ZodType<T>, base: string): T {
   throw new Problem('invalid_request', {
     detail: 'See errors for what is wrong and where.',
     errors: result.error.issues.slice(0, 20).map((issue) => ({
-      pointer: base + issue.path.map((part) => `/${String(part)}`).join(''),
-      detail: issue.message,
+      pointer: cut(base + issue.path.map((part) => `/${String(part)}`).join(''), POINTER_MAX),
+      detail: cut(issue.message, DETAIL_MAX),
     })),
   })
+}
+
+/** What a caller sent is quoted back to him, but not all of it. */
+const POINTER_MAX = 200
+const DETAIL_MAX = 500
+
+function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
 
 export const limit = z
@@ -70,6 +79,28 @@ export const isoDate = z
   .string()
   .refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD' })
   .meta({ format: 'date' })
+
+/** The first day that may be booked on, and how far ahead of today: beyond are misprints. */
+const BOOKED_FROM = '1990-01-01'
+const BOOKED_DAYS_AHEAD = 366
+const DAY_MS = 24 * 60 * 60 * 1000
+
+/** A day that money may be booked on. */
+export const bookingDate = z
+  .string()
+  .refine(isIsoDate, { error: 'must be a date, YYYY-MM-DD', abort: true })
+  .refine((day) => day >= BOOKED_FROM && day <= lastBookingDate(), {
+    error: `must be from ${BOOKED_FROM} to ${BOOKED_DAYS_AHEAD} days from now`,
+  })
+  .meta({
+    format: 'date',
+    pattern: `^${BOOKING_DAY_PATTERN}$`,
+    description: `From ${BOOKED_FROM} to a year from now.`,
+  })
+
+function lastBookingDate(): string {
+  return indianDate(new Date(Date.now() + BOOKED_DAYS_AHEAD * DAY_MS))
+}
 
 /** A prefixed, time-ordered id such as `rcp_01jd3v…`. */
 export function idOfKind(prefix: IdPrefix) {

@@ -1,18 +1,16 @@
 /** Reads JSON bodies, and refuses what JSON.parse passes over: doubled names, numbers it rounds. */
 import { isUtf8 } from 'node:buffer'
-import type { IncomingMessage } from 'node:http'
 import express, { type NextFunction, type Request, type Response } from 'express'
-import { Problem, type FieldError } from '../base/problem.ts'
-
-const FAULTS_MAX = 20
+import { Problem } from '../base/problem.ts'
+import { faultsInJson } from './exact-json.ts'
 
 /**
  * Handlers that put a body of up to `limit` bytes into `request.body`. Problems: `body_too_large`
  * before the body has come where its length is known, `malformed_json`, `unsupported_media_type`,
- * and `invalid_request` for JSON that two readers could understand differently.
+ * and `invalid_request` for JSON that two readers could understand differently, or that is deeper
+ * or wider than any that is asked for.
  */
 export function jsonBody(limit: number) {
-  const read = new WeakMap<IncomingMessage, { bytes: Buffer; encoding: string }>()
   return [
     (request: Request, _response: Response, next: NextFunction): void => {
       const isRead = request.body !== undefined
@@ -22,82 +20,50 @@ export function jsonBody(limit: number) {
       }
       next()
     },
-    express.json({
-      limit,
-      inflate: false,
-      verify: (request, _response, bytes, encoding) => {
-        read.set(request, { bytes, encoding })
-      },
-    }),
+    express.raw({ type: 'application/json', limit, inflate: false }),
     (request: Request, _response: Response, next: NextFunction): void => {
-      const body = read.get(request)
-      if (body !== undefined) {
-        assertExact(body.bytes, body.encoding)
+      const bytes: unknown = request.body
+      if (Buffer.isBuffer(bytes)) {
+        request.body = parsed(bytes, request.get('content-type') ?? '')
       }
       next()
     },
   ]
 }
 
-function assertExact(bytes: Buffer, encoding: string): void {
-  if (encoding !== 'utf-8') {
+/** The faults are looked for first: parsing what is nested very deep takes seconds. */
+function parsed(bytes: Buffer, contentType: string): unknown {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType) ?? []
+  if (!/^utf-?8$/i.test(charset)) {
     throw new Problem('unsupported_media_type', { detail: 'Send the body as UTF-8.' })
   }
-  if (!isUtf8(bytes)) {
-    throw new Problem('malformed_json', { detail: 'Send one JSON object in UTF-8.' })
+  if (bytes.length === 0) {
+    return {}
   }
-  const errors = ambiguities(bytes.toString('utf8'))
+  if (!isUtf8(bytes)) {
+    throw malformed()
+  }
+  const errors = faultsInJson(bytes)
   if (errors.length > 0) {
-    const detail = 'See errors for what could be read in two ways, and where.'
+    const detail = 'See errors for what could be read in two ways, or is too much, and where.'
     throw new Problem('invalid_request', { detail, errors })
   }
-}
-
-/** An object with the names seen in it, or an array; and where in it the reading is. */
-interface Level {
-  names: Set<string> | null
-  at: string | number
-}
-
-/**
- * What in this JSON does not mean the same to everybody: a name that stands twice in an object, and
- * a number that is not written as a whole one or that a double cannot hold. The text must be valid.
- */
-export function ambiguities(text: string): FieldError[] {
-  const faults: FieldError[] = []
-  const levels: Level[] = []
-  const fault = (detail: string) => {
-    const pointer = levels.map(({ at }) => `/${String(at)}`).join('')
-    faults.push({ pointer, detail })
+  const body = parseText(bytes.toString('utf8'))
+  if (typeof body !== 'object' || body === null) {
+    throw malformed()
   }
-  for (const [token, quoted, colon] of text.matchAll(TOKEN)) {
-    const level = levels.at(-1)
-    if (token === '{' || token === '[') {
-      levels.push(token === '{' ? { names: new Set(), at: '' } : { names: null, at: 0 })
-    } else if (token === '}' || token === ']') {
-      levels.pop()
-    } else if (token === ',') {
-      if (typeof level?.at === 'number') {
-        level.at += 1
-      }
-    } else if (quoted === undefined) {
-      if (!/^-?\d+$/.test(token) || !Number.isSafeInteger(Number(token))) {
-        fault('must be a whole number of at most 2^53 - 1, written without point or exponent')
-      }
-    } else if (colon !== undefined && level?.names) {
-      const name = quoted.includes('\\') ? String(JSON.parse(quoted)) : quoted.slice(1, -1)
-      level.at = name
-      if (level.names.has(name) || name === '__proto__') {
-        fault(name === '__proto__' ? 'is no name for a field' : 'stands here twice')
-      }
-      level.names.add(name)
-    }
-    if (faults.length === FAULTS_MAX) {
-      break
-    }
-  }
-  return faults
+  return body
 }
 
-/** A string, with the colon behind it where it is a name; a bracket or comma; a number. */
-const TOKEN = /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\],]|-?\d[\d.eE+-]*/g
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // V8's words quote the body, which may hold anything.
+    throw malformed()
+  }
+}
+
+function malformed(): Problem {
+  return new Problem('malformed_json', { detail: 'Send one JSON object in UTF-8.' })
+}

@@ -13,7 +13,10 @@ import type { Access } from './permissions.ts'
 
 const WINDOW_S = 60
 
-/** Calls a minute: of a principal, of an address (sign_in), of a name, or of a webhook endpoint. */
+/**
+ * Calls a minute: of a principal, of an address (sign_in, wrong_token), of a name, or of a webhook
+ * endpoint.
+ */
 export const LIMITS = {
   read: 600,
   write: 300,
@@ -21,13 +24,14 @@ export const LIMITS = {
   export: 10,
   sign_in: 10,
   sign_in_email: 5,
+  wrong_token: 30,
   webhook: 6000,
 } as const
 
 export type LimitClass = keyof typeof LIMITS
 
 /** Classes that an operation may have; the others go with one. */
-export type OperationLimit = Exclude<LimitClass, 'sign_in_email' | 'webhook'>
+export type OperationLimit = Exclude<LimitClass, 'sign_in_email' | 'wrong_token' | 'webhook'>
 
 /** Whoever guesses passwords waits until somebody counts again; all others are let through. */
 const CLOSED_WHERE_AWAY = new Set<LimitClass>(['sign_in', 'sign_in_email'])
@@ -62,6 +66,11 @@ export interface Limits {
   readonly signIn: Handler
   /** A handler after it: sign-ins also count by the email that they are for. */
   email(one: Described): Handler[]
+  /**
+   * Counts a token that nobody has by the address that it came from. Problem `rate_limited` above
+   * the limit. Where the store is away this process counts alone: who moves money is let in.
+   */
+  wrongToken(request: Request, response: Response): Promise<void>
   /** Counts a webhook. None is refused: a gateway that hears no would try again, or give up. */
   webhook(endpointId: string): void
   /** Waits until the store has heard of everything. */
@@ -80,6 +89,7 @@ export function openLimits(config: Config, log: Log): Limits {
       whenAway: CLOSED_WHERE_AWAY.has(name) ? 'refuse' : 'count alone',
     })
   const webhooks = counterOf('webhook')
+  const wrongTokens = counterOf('wrong_token')
   const handler = (name: OperationLimit, keyOf: (request: Request) => string): Handler => {
     const counter = counterOf(name)
     return async (request, response, next) => {
@@ -101,7 +111,9 @@ export function openLimits(config: Config, log: Log): Limits {
         async (request, response, next) => {
           const read = withEmail.safeParse(request.body)
           if (read.success) {
-            const taken = await counter.take(read.data.email.toLowerCase())
+            const taken = await counter.take(
+              `${read.data.organisation} ${read.data.email.toLowerCase()}`,
+            )
             if (taken.isOver) {
               sayLimit(response, quotas.sign_in_email, taken)
             }
@@ -110,6 +122,13 @@ export function openLimits(config: Config, log: Log): Limits {
           next()
         },
       ]
+    },
+    async wrongToken(request, response) {
+      const taken = await wrongTokens.take(addressOf(request))
+      if (taken.isOver) {
+        sayLimit(response, quotas.wrong_token, taken)
+      }
+      refuseOver('wrong_token', taken)
     },
     webhook(endpointId) {
       webhooks.take(endpointId).then(
@@ -126,7 +145,8 @@ export function openLimits(config: Config, log: Log): Limits {
   }
 }
 
-const withEmail = z.object({ email: z.string().max(320) })
+/** The same name at two organisations is two people's: neither may use up the other's tries. */
+const withEmail = z.object({ email: z.string().max(320), organisation: z.string().catch('') })
 
 function quotasOf(given: Readonly<Record<string, number>>): Record<LimitClass, Quota> {
   const unknown = Object.keys(given).filter((name) => name !== 'all' && !(name in LIMITS))
@@ -146,6 +166,7 @@ function quotasOf(given: Readonly<Record<string, number>>): Record<LimitClass, Q
     export: quotaOf('export'),
     sign_in: quotaOf('sign_in'),
     sign_in_email: quotaOf('sign_in_email'),
+    wrong_token: quotaOf('wrong_token'),
     webhook: quotaOf('webhook'),
   }
 }

@@ -9,7 +9,7 @@ import { keyOf } from './idempotency-key.ts'
 import { jsonBody } from './json-body.ts'
 import type { Limits } from './limits.ts'
 import { METHODS, type AnyReply, type Operation } from './operation.ts'
-import { rolesWith } from './permissions.ts'
+import { rolesWith, takesPerson } from './permissions.ts'
 import { requestIdOf } from './request.ts'
 
 const JSON_BYTES_MAX = 64 * 1024
@@ -20,7 +20,7 @@ export function mount(operations: readonly Operation[], parts: Parts, limits: Li
   const routes = Router()
   addRoutes(routes, operations.filter(isPublic), parts, limits)
   // A path that is not there is no secret, but nobody is told before he is known.
-  routes.use(authenticate(parts))
+  routes.use(authenticate(parts, limits))
   const others = operations.filter((one) => !isPublic(one))
   addRoutes(routes, others, parts, limits)
   return routes
@@ -82,7 +82,9 @@ function permitted(one: Operation, { db }: Parts) {
       }
       const roles = rolesWith(permission)
       const detail = roles.includes(role)
-        ? `This key of the role ${role} was not given ${permission}.`
+        ? takesPerson(permission)
+          ? `No API key does that (${permission}): it takes somebody in person.`
+          : `This key of the role ${role} was not given ${permission}.`
         : `The role ${role} may not do that; it takes ${roles.join(' or ')}.`
       throw new Problem('forbidden', { detail })
     }

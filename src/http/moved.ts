@@ -23,5 +23,5 @@ export function sayWhetherMoved(
     return
   }
   const moved = problem.status >= 500 ? 'unknown' : 'no'
-  next(new Problem(problem.code, { ...problem.extras, moved }))
+  next(new Problem(problem.code, { cause: thrown, ...problem.extras, moved }))
 }

@@ -5,7 +5,7 @@ import { KEY_MAX } from './idempotency-key.ts'
 import { METHODS, TAGS, type Described, type Operation } from './operation.ts'
 import { rolesWith } from './permissions.ts'
 import { problemSchema } from './problem-json.ts'
-import { SESSION_COOKIE } from './session-cookie.ts'
+import { HOST_ONLY, SESSION_COOKIE } from './session-cookie.ts'
 import { API_VERSION } from './version.ts'
 
 /** JSON, as far as a document has to be written. */
@@ -49,7 +49,12 @@ export function openApi(operations: readonly Operation[]): JsonObject {
           scheme: 'bearer',
           description: 'An API key, a session’s token, or a JWT.',
         },
-        session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: SESSION_COOKIE,
+          description: `Over https its name is ${HOST_ONLY}${SESSION_COOKIE}.`,
+        },
       },
       headers: HEADERS,
     },
@@ -58,7 +63,8 @@ export function openApi(operations: readonly Operation[]): JsonObject {
 
 const INTRODUCTION = `Amounts are whole numbers of minor units (paise for INR) with a currency. \
 Lists are pages of up to 100, newest or first first; \`starting_after\` takes the last row's id. \
-Bodies are strict: an unknown field is refused by name. Every refusal is a problem document \
+Bodies are strict: an unknown field is refused by name, and so is a number with a point or an \
+exponent. Every refusal is a problem document \
 (RFC 9457), and on every request that would write it says whether money \`moved\`.`
 
 const HEADERS: JsonObject = {
@@ -78,14 +84,21 @@ const HEADERS: JsonObject = {
     description: 'What is left of it: calls `r` until it begins anew in `t` seconds.',
     schema: { type: 'string', examples: ['"read";r=598;t=41'] },
   },
+  ETag: {
+    description: 'What a change of it may give as If-Match, to be refused where others came first.',
+    schema: { type: 'string' },
+  },
   'Retry-After': {
     description: 'Seconds until trying again makes sense.',
     schema: { type: 'integer', minimum: 0 },
   },
 }
 
-const EVERY_ANSWER = headersNamed(Object.keys(HEADERS).filter((name) => name !== 'Retry-After'))
-const WITH_RETRY_AFTER = headersNamed(Object.keys(HEADERS))
+const SOMETIMES = ['Retry-After', 'ETag']
+const ALWAYS_SENT = Object.keys(HEADERS).filter((name) => !SOMETIMES.includes(name))
+const EVERY_ANSWER = headersNamed(ALWAYS_SENT)
+const WITH_RETRY_AFTER = headersNamed([...ALWAYS_SENT, 'Retry-After'])
+const WITH_ETAG = headersNamed([...ALWAYS_SENT, 'ETag'])
 /** Of these some say when to come again. */
 const RETRIED = new Set<number>([409, 429, 503])
 
@@ -121,6 +134,7 @@ export function problemsOf(one: Described): ProblemCode[] {
       ...(one.upload === undefined ? [] : WITH_UPLOAD),
       ...(one.key === 'required' ? (['idempotency_key_missing'] as const) : []),
       ...(one.key === undefined ? [] : WITH_KEY),
+      ...(one.etag === 'checked' ? (['precondition_failed'] as const) : []),
       ...(one.problems ?? []),
     ]),
   ]
@@ -137,6 +151,7 @@ function operationView(one: Operation, components: JsonObject): JsonObject {
       ...parametersOf(one.params, 'path', components),
       ...parametersOf(one.query, 'query', components),
       ...(one.key === undefined ? [] : [keyParameter(one.key)]),
+      ...(one.etag === 'checked' ? [IF_MATCH] : []),
     ],
     ...(one.body === undefined
       ? {}
@@ -179,6 +194,8 @@ function parametersOf(
     in: place,
     required: place === 'path' || required.includes(name),
     schema,
+    // Several in one parameter, which is given once, with commas between them.
+    ...(Object(schema)['type'] === 'array' ? { style: 'form', explode: false } : {}),
   }))
 }
 
@@ -191,6 +208,14 @@ function keyParameter(policy: 'required' | 'optional'): JsonObject {
     // Bare; quotes around it are taken off.
     schema: { type: 'string', pattern: `^[!#-~][!-~]{0,${KEY_MAX - 1}}$` },
   }
+}
+
+const IF_MATCH: JsonObject = {
+  name: 'If-Match',
+  in: 'header',
+  required: false,
+  description: 'The ETag of what was read: where it was changed meanwhile, nothing is (412).',
+  schema: { type: 'string', pattern: '^(\\*|"[!#-~]*")$' },
 }
 
 function uploadView(media: readonly string[]): JsonObject {
@@ -208,7 +233,8 @@ function answersView(one: Described, components: JsonObject): JsonObject {
         'media' in body
           ? filesOf([body.media].flat())
           : { 'application/json': { schema: schemaOf(body, 'output', components) } }
-      return [status, { description: what, headers: EVERY_ANSWER, content }]
+      const headers = one.etag === undefined ? EVERY_ANSWER : WITH_ETAG
+      return [status, { description: what, headers, content }]
     }),
   )
 }

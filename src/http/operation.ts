@@ -60,6 +60,8 @@ export interface Described {
   /** Whether it takes a caller's Idempotency-Key, and refuses to work without one. */
   key?: 'required' | 'optional' | undefined
   answers: Answers
+  /** Its answers have an ETag (etag.ts); or it also takes the one that was read, as If-Match. */
+  etag?: 'given' | 'checked' | undefined
   /** How often it may be called, where its method and permission do not say (limits.ts). */
   limit?: OperationLimit | undefined
   /** Whether it is recorded in the audit of people when somebody without the permission tries. */

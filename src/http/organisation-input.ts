@@ -9,15 +9,14 @@ import { SERIES } from '../organisations/receipt-numbering.ts'
 import { DEDUCTIONS } from '../organisations/tax-approvals.ts'
 import { emailAddress } from './identity-view.ts'
 import { isoDate } from './input.ts'
-import { line } from './line.ts'
+import { email, line } from './line.ts'
+import { PAN_PATTERN } from './tax-id.ts'
 
 export const fundId = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,39}$/, 'must be up to 40 small letters, digits and hyphens')
 
 export const newFund = z.strictObject({ id: fundId, name: line(100) })
-
-const email = z.email('must be an email address').max(254, 'must have at most 254 characters')
 
 /** On white, text in it must be readable: WCAG's contrast of 4.5 to 1. */
 export const colour = z
@@ -75,6 +74,12 @@ const accountFields = {
   key_secret: secret,
 }
 
+/** `fits`, as far as the contract can say it: whose key id is left out is right. */
+const FITS = [
+  { properties: { gateway: { const: 'razorpay' } }, required: ['key_id'] },
+  { properties: { gateway: { const: 'payu' }, key_id: false } },
+]
+
 const fits = z.superRefine<{ gateway: GatewayName; account: string; key_id?: string | undefined }>(
   (one, context) => {
     const fault = keyFault(one.gateway, one.account, one.key_id)
@@ -84,7 +89,10 @@ const fits = z.superRefine<{ gateway: GatewayName; account: string; key_id?: str
   },
 )
 
-export const newGatewayAccount = z.strictObject({ ...accountFields, environment }).check(fits)
+export const newGatewayAccount = z
+  .strictObject({ ...accountFields, environment })
+  .check(fits)
+  .meta({ anyOf: FITS })
 
 /** What is wrong with a key id; PayU has but one key, which is the account. */
 export function keyFault(
@@ -132,7 +140,7 @@ export const newOrganisation = z.strictObject({
   ...ownFields,
   registration_12a: ownFields.registration_12a.default(null),
   fcra_registration: ownFields.fcra_registration.default(null),
-  pan: z.string().refine(isPan, 'must be a PAN such as AABTA1234K'),
+  pan: z.string().refine(isPan, 'must be a PAN such as AABTA1234K').meta({ pattern: PAN_PATTERN }),
   signatory: z.strictObject(signatory),
   // Who is invited to set a password, and may then let others in.
   admin: z

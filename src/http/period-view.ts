@@ -5,8 +5,7 @@ import type { ClosedYear } from '../ledger/closing/year-end.ts'
 import { PERIOD_STATES, type Period, type PeriodChange } from '../ledger/periods/periods.ts'
 import { day, idText, instant, pageOf, sha256Hex } from './answers.ts'
 import { entryId } from './entry-view.ts'
-
-export const MONTH_PATTERN = String.raw`^\d{4}-(0[1-9]|1[0-2])$`
+import { MONTH_PATTERN } from './patterns.ts'
 
 export const periodChange = z
   .strictObject({
@@ -22,7 +21,7 @@ export const periodChange = z
 
 export const period = z
   .strictObject({
-    month: z.string().meta({ pattern: MONTH_PATTERN }),
+    month: z.string().meta({ pattern: `^${MONTH_PATTERN}$` }),
     state: z.enum(PERIOD_STATES),
     last_change: periodChange.nullable(),
   })

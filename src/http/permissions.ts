@@ -22,6 +22,7 @@ export const PERMISSIONS = {
   'periods.reopen': ['admin'],
   'years.close': ['admin'],
   'donations.open': ['finance', 'admin', 'service'],
+  'donations.read': ['viewer', 'finance', 'approver', 'auditor', 'admin', 'service'],
   'payments.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'donors.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'donors.contacts': ['finance', 'auditor', 'admin'],
@@ -34,6 +35,7 @@ export const PERMISSIONS = {
   'webhooks.manage': ['admin'],
   'exports.read': ['finance', 'auditor', 'admin'],
   'people_audit.read': ['auditor', 'admin'],
+  'identity.manage': ['admin'],
   'users.manage': ['admin'],
   'keys.manage': ['admin'],
   'settings.read': ['finance', 'auditor', 'admin'],
@@ -55,6 +57,30 @@ export function permissionsOf(role: Role, only: readonly string[] | null): Set<P
   return new Set(
     PERMISSION_NAMES.filter(
       (name) => rolesWith(name).includes(role) && (only === null || only.includes(name)),
+    ),
+  )
+}
+
+/** What takes somebody in person: no API key does it, whatever its role. */
+const IN_PERSON: ReadonlySet<Permission> = new Set(['approvals.decide', 'identity.manage'])
+
+export function takesPerson(permission: Permission): boolean {
+  return IN_PERSON.has(permission)
+}
+
+/**
+ * What an API key may do: of its role's permissions those that it was given, that take nobody in
+ * person, and that the user who answers for it has himself (`ownerRole`; null where none does).
+ */
+export function permissionsOfKey(
+  role: Role,
+  only: readonly string[] | null,
+  ownerRole: Role | null,
+): Set<Permission> {
+  const all = [...permissionsOf(role, only)]
+  return new Set(
+    all.filter(
+      (name) => !takesPerson(name) && (ownerRole === null || rolesWith(name).includes(ownerRole)),
     ),
   )
 }

@@ -1,9 +1,11 @@
 /** Renders whatever a route throws as an RFC 9457 problem document; nothing internal leaks. */
 import type { NextFunction, Request, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { NotOpened } from '../base/crypto.ts'
 import { isConnectionError, sqlStateOf } from '../base/database-error.ts'
 import type { Log } from '../base/log.ts'
 import { z } from 'zod'
-import { withoutPans } from '../base/private.ts'
+import { withoutIds } from '../base/private.ts'
 import { Problem, PROBLEMS, type FieldError, type ProblemCode } from '../base/problem.ts'
 import { requestIdOf } from './request.ts'
 
@@ -25,31 +27,42 @@ export function noSuchRoute(request: Request, _response: Response, next: NextFun
 export function renderProblems(log: Log) {
   // Express tells an error handler by its four parameters.
   return (thrown: unknown, request: Request, response: Response, next: NextFunction): void => {
-    const problem = asProblem(thrown)
-    if (problem.status >= 500) {
-      log.error({ err: thrown, request_id: requestIdOf(request) }, 'request failed')
-    }
     if (response.headersSent) {
+      logOurs(log, thrown, request)
       // Half an answer went out: breaking the connection is the only way to say so.
       next(thrown)
       return
     }
-    const { retryAfter } = problem.extras
-    if (retryAfter !== undefined) {
-      response.setHeader('Retry-After', String(retryAfter))
-    }
-    if (problem.status === 401) {
-      response.setHeader('WWW-Authenticate', 'Bearer')
-    }
-    response
-      .status(problem.status)
-      .type('application/problem+json')
-      .send(
-        JSON.stringify({
-          ...problemView(problem),
-          request_id: requestIdOf(request),
-        }),
-      )
+    answerProblem(log, thrown, request, response)
+  }
+}
+
+/** Answers with the problem that a thrown thing is to a caller; ours is logged. */
+export function answerProblem(
+  log: Log,
+  thrown: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  logOurs(log, thrown, request)
+  const problem = asProblem(thrown)
+  const { retryAfter } = problem.extras
+  if (retryAfter !== undefined) {
+    response.setHeader('Retry-After', String(retryAfter))
+  }
+  if (problem.status === 401) {
+    response.setHeader('WWW-Authenticate', 'Bearer')
+  }
+  const body = JSON.stringify({ ...problemView(problem), request_id: requestIdOf(request) })
+  response.setHeader('Content-Type', 'application/problem+json; charset=utf-8')
+  response.setHeader('Content-Length', Buffer.byteLength(body))
+  response.statusCode = problem.status
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+function logOurs(log: Log, thrown: unknown, request: IncomingMessage): void {
+  if (asProblem(thrown).status >= 500) {
+    log.error({ err: thrown, request_id: requestIdOf(request) }, 'request failed')
   }
 }
 
@@ -80,14 +93,14 @@ export function problemView(problem: Problem): Omit<z.input<typeof problemFields
     status: problem.status,
     code: problem.code,
     // A caller's own path or text may be quoted; a PAN in it is not.
-    ...(detail === undefined || problem.code === 'internal' ? {} : { detail: withoutPans(detail) }),
+    ...(detail === undefined || problem.code === 'internal' ? {} : { detail: withoutIds(detail) }),
     ...(errors === undefined ? {} : { errors: errors.map(plainly) }),
     ...(moved === undefined ? {} : { moved }),
   }
 }
 
 function plainly({ pointer, detail }: FieldError): FieldError {
-  return { pointer: withoutPans(pointer), detail: withoutPans(detail) }
+  return { pointer: withoutIds(pointer), detail: withoutIds(detail) }
 }
 
 /** The problem that a thrown thing is to a caller. */
@@ -100,6 +113,10 @@ export function asProblem(thrown: unknown): Problem {
       detail: 'The database does not answer. Try again.',
       retryAfter: RETRY_AFTER_S,
     })
+  }
+  if (thrown instanceof NotOpened) {
+    const detail = 'What is kept encrypted cannot be opened by this process now. Try again.'
+    return new Problem('unavailable', { detail, retryAfter: RETRY_AFTER_S })
   }
   if (UNTRANSLATABLE.has(sqlStateOf(thrown) ?? '')) {
     return new Problem('invalid_request', { detail: 'A text holds a character that is none.' })

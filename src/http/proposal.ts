@@ -4,9 +4,10 @@ import { propose, type Verb } from '../approvals/approvals.ts'
 import { overLimit, readLimits } from '../approvals/limits.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
+import { personOf } from '../identity/persons.ts'
 import type { Draft } from '../ledger/core/entry.ts'
 import { approvalView, type approval } from './approval-view.ts'
-import { overLimitOf, type EntryRequest } from './entry-verbs.ts'
+import { assertMayAsk, overLimitOf, type EntryRequest } from './entry-verbs.ts'
 import type { AnyReply, Asked } from './operation.ts'
 
 /** A call that would post. */
@@ -41,7 +42,7 @@ export function requestOf({ verb, entryNo, call }: Posting): EntryRequest {
 
 /**
  * 202 with the approval that was asked for, where the call is above the limit; null where it may be
- * posted now.
+ * posted now. Throws `forbidden` for what its caller may not post at all: consent is not a right.
  */
 export async function proposalReply(
   db: Database,
@@ -53,11 +54,16 @@ export async function proposalReply(
   if (over === null) {
     return null
   }
+  assertMayAsk(asked)
   return await db.transact(
     principal.orgId,
     async (trx) => {
       const { verb, entryNo, body, key } = asked
-      const madeBy = { madeBy: principal.subject, madeAs: principal.role }
+      const madeBy = {
+        madeBy: principal.subject,
+        madeAs: principal.role,
+        madePerson: await personOf(trx, principal.subject),
+      }
       const made = await propose(trx, { verb, entryNo, body, idempotencyKey: key, ...madeBy }, over)
       const reply = { status: 202 as const, body: approvalView(made) }
       await keep(trx, reply)

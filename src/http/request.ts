@@ -1,5 +1,6 @@
 /** What each request carries: its id and its log, and who is asking. */
 import type { NextFunction, Request, Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { newId } from '../base/ids.ts'
 import { forRequest, type Log } from '../base/log.ts'
 import { httpSeconds } from '../base/metrics.ts'
@@ -17,42 +18,53 @@ export interface Principal {
   user: { userId: string; sessionId: string } | null
 }
 
-const requestIds = new WeakMap<Request, string>()
+const requestIds = new WeakMap<IncomingMessage, string>()
 
 /** The id in this request's `Request-Id` header, log lines and problem documents. */
-export function requestIdOf(request: Request): string {
+export function requestIdOf(request: IncomingMessage): string {
   return requestIds.get(request) ?? ''
 }
 
 /**
- * Gives each request an id and, when it is answered, one log line and one observation. Its span
- * goes on from where the caller's `traceparent` says that it began.
+ * Gives a request an id and, when it is answered, one log line and one observation under its route.
+ * Its span goes on from where the caller's `traceparent` says that it began.
  */
+export function observe(
+  log: Log,
+  exchange: { request: IncomingMessage; response: ServerResponse; routeOf(): string },
+  work: () => void,
+): void {
+  const { request, response } = exchange
+  const requestId = newId('req')
+  requestIds.set(request, requestId)
+  response.setHeader('Request-Id', requestId)
+  const method = request.method ?? ''
+  const start = performance.now()
+  const { traceparent } = request.headers
+  const parent = typeof traceparent === 'string' ? traceparent : null
+  const attributes = { 'http.request.method': method, 'bahi.request_id': requestId }
+  withSpan(method, { kind: 'server', parent, attributes }, (span) => {
+    response.on('close', () => {
+      const seconds = (performance.now() - start) / 1000
+      const route = exchange.routeOf()
+      const status = String(response.statusCode)
+      httpSeconds.observe({ method, route, status }, seconds)
+      const isOurs = response.statusCode >= 500
+      // The socket closes outside of what the request began, so that its places are said here.
+      const where = { request_id: requestId, ...tracePlace(span) }
+      log[isOurs ? 'error' : 'debug']({ ...where, method, route, status, seconds }, 'request')
+      span?.updateName(`${method} ${route}`)
+      span?.setAttributes({ 'http.route': route, 'http.response.status_code': Number(status) })
+      endSpan(span, isOurs)
+    })
+    forRequest(requestId, work)
+  })
+}
+
+/** Observes every request that Express takes. */
 export function observeRequests(log: Log) {
   return (request: Request, response: Response, next: NextFunction): void => {
-    const requestId = newId('req')
-    requestIds.set(request, requestId)
-    response.setHeader('Request-Id', requestId)
-    const { method } = request
-    const start = process.hrtime.bigint()
-    const parent = request.get('traceparent') ?? null
-    const attributes = { 'http.request.method': method, 'bahi.request_id': requestId }
-    withSpan(method, { kind: 'server', parent, attributes }, (span) => {
-      response.on('close', () => {
-        const seconds = Number(process.hrtime.bigint() - start) / 1e9
-        const route = routeOf(request)
-        const status = String(response.statusCode)
-        httpSeconds.observe({ method, route, status }, seconds)
-        const isOurs = response.statusCode >= 500
-        // The socket closes outside of what the request began, so that its places are said here.
-        const where = { request_id: requestId, ...tracePlace(span) }
-        log[isOurs ? 'error' : 'debug']({ ...where, method, route, status, seconds }, 'request')
-        span?.updateName(`${method} ${route}`)
-        span?.setAttributes({ 'http.route': route, 'http.response.status_code': Number(status) })
-        endSpan(span, isOurs)
-      })
-      forRequest(requestId, next)
-    })
+    observe(log, { request, response, routeOf: () => routeOf(request) }, next)
   }
 }
 

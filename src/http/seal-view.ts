@@ -24,6 +24,10 @@ export const seal = z
     entries_root: sha256Hex,
     receipts: digits,
     receipts_root: sha256Hex,
+    people: z.string().regex(/^\d*$/).meta({
+      description: 'The newest record of people that it covers; empty in seals of version 1.',
+    }),
+    people_head: hashOrNone,
     root: sha256Hex,
   })
   .meta({ id: 'Seal' })

@@ -49,7 +49,7 @@ async function firstAdmin(
     return null
   }
   const { userId, email } = await createUser(trx, { ...admin, role: 'admin' }, actor)
-  const { token, expiresAt } = await invite(trx, userId, actor)
+  const { token, expiresAt } = await invite(trx, userId, actor, actor)
   return { id: userId, email, invitation: { token, expires_at: expiresAt.toISOString() } }
 }
 

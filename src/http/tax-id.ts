@@ -1,6 +1,10 @@
 /** Tax ids as callers write them: of each kind its form, spaces and small letters forgiven. */
 import { z } from 'zod'
-import { isAadhaar, isPan } from '../donations/donors.ts'
+import { isAadhaar } from '../base/aadhaar.ts'
+import { isPan } from '../donations/donors.ts'
+
+/** In the contract as they are kept; spaces and small letters are taken as well. */
+export const PAN_PATTERN = '^[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]$'
 
 export const taxId = z.discriminatedUnion('type', [
   z.strictObject({
@@ -9,14 +13,15 @@ export const taxId = z.discriminatedUnion('type', [
       .string()
       .transform((text) => text.replaceAll(/\s/g, '').toUpperCase())
       .refine(isPan, { error: 'must be a PAN such as ABCPE1234F' })
-      .meta({ pattern: '^[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]$' }),
+      .meta({ pattern: PAN_PATTERN }),
   }),
   z.strictObject({
     type: z.literal('aadhaar'),
     value: z
       .string()
       .transform((text) => text.replaceAll(/\s/g, ''))
-      .refine(isAadhaar, { error: 'must be an Aadhaar number; its check digit is wrong' }),
+      .refine(isAadhaar, { error: 'must be an Aadhaar number; its check digit is wrong' })
+      .meta({ pattern: '^[2-9][0-9]{11}$', description: 'Its last digit is Verhoeff’s.' }),
   }),
   z.strictObject({
     type: z.literal('passport'),

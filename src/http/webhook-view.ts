@@ -20,22 +20,29 @@ const URL_LENGTH_MAX = 2048
 
 /** A URL that webhooks may go to, as a browser would write it. */
 export function receiverUrl(reach: Reach) {
-  return z
-    .string()
-    .max(URL_LENGTH_MAX)
-    .superRefine((text, context) => {
-      const message = reasonAgainst(text, reach)
-      if (message !== null) {
-        context.addIssue({ code: 'custom', message })
-      }
-    })
-    .transform((text) => (URL.canParse(text) ? new URL(text).href : text))
-    .refine((href) => href.length <= URL_LENGTH_MAX, `must have at most ${URL_LENGTH_MAX} letters`)
-    .meta({
-      format: 'uri',
-      examples: ['https://example.org/hooks/bahi'],
-      description: 'https, a public address, port 443, 80 or one from 1024 on.',
-    })
+  return (
+    z
+      .string()
+      // A browser writes a slash behind a name alone.
+      .max(URL_LENGTH_MAX - 1)
+      .superRefine((text, context) => {
+        const message = reasonAgainst(text, reach)
+        if (message !== null) {
+          context.addIssue({ code: 'custom', message })
+        }
+      })
+      .transform((text) => (URL.canParse(text) ? new URL(text).href : text))
+      .refine(
+        (href) => href.length <= URL_LENGTH_MAX,
+        `must have at most ${URL_LENGTH_MAX} letters`,
+      )
+      .meta({
+        format: 'uri',
+        pattern: reach.loopback ? '^https?://' : '^https://',
+        examples: ['https://example.org/hooks/bahi'],
+        description: 'https, a public address, port 443, 80 or one from 1024 on.',
+      })
+  )
 }
 
 export const eventTypes = z
@@ -43,6 +50,7 @@ export const eventTypes = z
   .min(1, 'must name at least one type')
   .max(EVENT_TYPES.length)
   .refine((types) => new Set(types).size === types.length, 'must name each type once')
+  .meta({ uniqueItems: true })
 
 const subscriptionFields = {
   id: idText('sub'),

@@ -9,6 +9,8 @@ export interface Caller {
   role: Role
   /** The permissions that a key was given of its role's; null for all of them. */
   only: readonly string[] | null
+  /** The role of the user who answers for a key: it does no more than he; null for others. */
+  ownerRole: Role | null
   /** The user and his session where it is one. */
   user: { userId: string; sessionId: string } | null
 }

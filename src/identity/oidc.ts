@@ -4,13 +4,15 @@ import { z } from 'zod'
 import { isSafe } from '../base/config.ts'
 import { seal, unseal } from '../base/crypto.ts'
 import { isConnectionError } from '../base/database-error.ts'
+import type { Trx } from '../base/db.ts'
 import type { Parts } from '../base/parts.ts'
 import { messageOf, Problem } from '../base/problem.ts'
+import { bind, boundUser, type Subject } from './identities.ts'
 import { enabledProvider, type OidcProvider } from './oidc-provider.ts'
 import { organisationOf } from './organisations.ts'
 import { fetchOutside, fetchUpTo } from './outside.ts'
 import type { Origin } from './sessions.ts'
-import { open, type SignedIn } from './sign-in.ts'
+import { note, ONE_ROW, open, type SignedIn } from './sign-in.ts'
 import { activeUser } from './users.ts'
 
 /** Until then one has to come back from the provider. */
@@ -32,7 +34,7 @@ const journey = z.strictObject({
 export interface OidcSignIn {
   /** Where to send the browser, and what to keep with it. Throws `not_found`, `unavailable`. */
   begin(slug: string, redirectUri: string): Promise<{ url: URL; kept: string }>
-  /** A session for who comes back. Throws `sign_in_failed`, `unavailable`. */
+  /** A session for who comes back. Throws `sign_in_failed`, `other_identity`, `unavailable`. */
   finish(kept: string, back: URL, origin: Origin): Promise<SignedIn>
 }
 
@@ -106,23 +108,20 @@ export function openOidc(parts: Opened): OidcSignIn {
       if (provider === undefined) {
         throw refused('This organisation has no identity provider here.')
       }
-      let email: string | undefined
+      let who: Claimed
       try {
-        email = await emailFrom(await clientOf(begun.orgId, provider), back, begun)
+        who = await claimedFrom(await clientOf(begun.orgId, provider), back, begun)
       } catch (error) {
         log.warn({ orgId: begun.orgId, reason: messageOf(error) }, 'identity provider sign-in')
         throw isAway(error) ? away(error) : refused('The identity provider did not confirm it.')
       }
-      if (email === undefined) {
-        throw refused('The identity provider names no verified email.')
-      }
-      const user = await db.read(begun.orgId, async (trx) => await activeUser(trx, email))
-      const who = user === undefined ? undefined : { userId: user.userId, password: null }
-      const signedIn = who && (await open(db, begun.orgId, who, { method: 'oidc', origin }))
-      if (signedIn === undefined) {
-        throw refused('Nobody with that email may come in; ask an admin to add you.')
-      }
-      return signedIn
+      const how = { origin, jwtSecret: config.jwtSecret }
+      const outcome = await db.transact(
+        begun.orgId,
+        async (trx) => await enter(trx, who, how),
+        ONE_ROW,
+      )
+      return signedInBy(outcome)
     },
   }
 }
@@ -158,12 +157,31 @@ function clientAuth(secret: string): oidc.ClientAuth {
   }
 }
 
-/** Changes the code for an id token; its email where the provider has verified it. */
-async function emailFrom(
+/** Who somebody is as the provider says, and his email where it has verified it. */
+interface Claimed extends Subject {
+  email: string | null
+}
+
+const claimed = z.object({
+  iss: z.string().min(1).max(500),
+  sub: z.string().regex(/^[ -~]{1,255}$/),
+})
+
+/** As users' emails are; what else a provider calls one is nobody's here. */
+const verifiedEmail = z.object({
+  email: z
+    .string()
+    .max(254)
+    .regex(/^[!-?A-~]+@[!-?A-~]+$/),
+  email_verified: z.literal(true),
+})
+
+/** Changes the code for an id token and reads it. */
+async function claimedFrom(
   client: oidc.Configuration,
   back: URL,
   begun: z.infer<typeof journey>,
-): Promise<string | undefined> {
+): Promise<Claimed> {
   const tokens = await oidc.authorizationCodeGrant(client, back, {
     expectedState: begun.state,
     expectedNonce: begun.nonce,
@@ -171,9 +189,58 @@ async function emailFrom(
     idTokenExpected: true,
   })
   const claims = tokens.claims()
-  const email = claims?.['email']
-  const isVerified = claims?.['email_verified'] === true
-  return isVerified && typeof email === 'string' ? email.toLowerCase() : undefined
+  const { iss: issuer, sub: subject } = claimed.parse(claims)
+  const read = verifiedEmail.safeParse(claims)
+  return { issuer, subject, email: read.success ? read.data.email.toLowerCase() : null }
+}
+
+type Outcome = SignedIn | 'no email' | 'nobody' | 'other identity'
+
+/**
+ * Whoever is bound to the subject comes in, whatever his email is by now. A new subject is bound to
+ * the user with its verified email, unless he is bound to another: that is refused and noted,
+ * because an address may have been given to somebody else.
+ */
+async function enter(
+  trx: Trx,
+  who: Claimed,
+  how: { origin: Origin; jwtSecret: string },
+): Promise<Outcome> {
+  const enterAs = async (userId: string): Promise<Outcome> =>
+    (await open(trx, { userId, password: null }, { ...how, method: 'oidc' })) ?? 'nobody'
+  const bound = await boundUser(trx, who)
+  if (bound !== null) {
+    return await enterAs(bound)
+  }
+  if (who.email === null) {
+    return 'no email'
+  }
+  const user = await activeUser(trx, who.email)
+  if (user === undefined) {
+    return 'nobody'
+  }
+  const { issuer, subject } = who
+  const isBound = await bind(trx, user.userId, { issuer, subject })
+  const operation = isBound ? 'bindIdentity' : 'bindIdentityRefused'
+  await note(trx, user.userId, operation, how.origin, { issuer, subject })
+  return isBound ? await enterAs(user.userId) : 'other identity'
+}
+
+function signedInBy(outcome: Outcome): SignedIn {
+  switch (outcome) {
+    case 'no email':
+      throw refused('The identity provider names no verified email.')
+    case 'nobody':
+      throw refused('Nobody with that email may come in; ask an admin to add you.')
+    case 'other identity': {
+      const detail =
+        'The user with that email came in as somebody else at the provider before. ' +
+        'If that was you, ask an admin to reset your user.'
+      throw new Problem('other_identity', { detail })
+    }
+    default:
+      return outcome
+  }
 }
 
 function readJourney({ keyring }: Opened, kept: string): z.infer<typeof journey> {

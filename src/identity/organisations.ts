@@ -1,9 +1,6 @@
 /** Which organisation somebody means, and whether it is one that may work. */
 import type { Database } from '../base/db.ts'
 
-const KNOWN_MS = 60_000
-const KNOWN_MAX = 10_000
-
 /** The active organisation with that slug; undefined for none. */
 export async function organisationOf(db: Database, slug: string): Promise<number | undefined> {
   const [row] = await db.statement<{ org_id: number }>(
@@ -13,26 +10,27 @@ export async function organisationOf(db: Database, slug: string): Promise<number
   return row?.org_id
 }
 
-/** Whether an organisation exists and is active; believed for a minute once it was. */
+/**
+ * Whether an organisation exists and is active, asked anew each time, so that nobody comes in after
+ * it was suspended; those who come together share the question.
+ */
 export function openOrganisations(db: Database): (orgId: number) => Promise<boolean> {
-  const knownUntil = new Map<number, number>()
+  const asking = new Map<number, Promise<boolean>>()
+  const ask = async (orgId: number): Promise<boolean> => {
+    const rows = await db.prepared({
+      name: 'organisation_is_active',
+      sql: `select 1 from organisations where org_id = $1 and state = 'active'`,
+      params: [orgId],
+    })
+    return rows.length > 0
+  }
   return async (orgId) => {
-    const now = Date.now()
-    if ((knownUntil.get(orgId) ?? 0) > now) {
-      return true
+    const begun = asking.get(orgId)
+    if (begun !== undefined) {
+      return await begun
     }
-    const [row] = await db.statement(
-      `select 1 from organisations where org_id = $1 and state = 'active'`,
-      [orgId],
-    )
-    knownUntil.delete(orgId)
-    if (row === undefined) {
-      return false
-    }
-    if (knownUntil.size >= KNOWN_MAX) {
-      knownUntil.clear()
-    }
-    knownUntil.set(orgId, now + KNOWN_MS)
-    return true
+    const asked = ask(orgId).finally(() => asking.delete(orgId))
+    asking.set(orgId, asked)
+    return await asked
   }
 }

@@ -4,7 +4,7 @@ import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import type { Caller } from './caller.ts'
 import type { Role } from './roles.ts'
-import { newSecret } from './secrets.ts'
+import { newStampedSecret } from './secrets.ts'
 
 export const SESSION_HOURS = 12
 export const SESSION_IDLE_MINUTES = 60
@@ -37,7 +37,7 @@ export interface Session {
 export async function startSession(
   trx: Trx,
   userId: string,
-  how: { method: Session['method']; origin: Origin },
+  how: { method: Session['method']; origin: Origin; jwtSecret: string },
 ): Promise<{ token: string; sessionId: string; expiresAt: Date }> {
   await trx.query(
     `delete from sessions where org_id = $1 and user_id = $2 and (
@@ -46,7 +46,7 @@ export async function startSession(
           order by created_at desc, session_id desc offset $3))`,
     [trx.scope, userId, SESSIONS_MAX - 1],
   )
-  const { secret: token, hash } = newSecret(PREFIX)
+  const { secret: token, hash } = newStampedSecret(PREFIX, how.jwtSecret)
   const sessionId = newId('ses')
   const [row] = await trx.query<{ expires_at: Date }>(
     `insert into sessions (org_id, session_id, user_id, token_hash, method, user_agent,
@@ -104,6 +104,7 @@ export async function sessionCaller(db: Database, token: string): Promise<Caller
     orgId: row.org_id,
     role: row.role,
     only: null,
+    ownerRole: null,
     user: { userId: row.user_id, sessionId: row.session_id },
   }
 }
@@ -153,4 +154,19 @@ export async function endSessions(trx: Trx, userId: string, but: string | null):
       where org_id = $1 and user_id = $2 and session_id is distinct from $3`,
     [trx.scope, userId, but],
   )
+}
+
+/** Forgets sessions that were over so many days ago, of all organisations; gives how many. */
+export async function forgetSessions(db: Database, days: number, most: number): Promise<number> {
+  const rows = await db.statement(
+    `delete from sessions s
+      using (select org_id, session_id from sessions
+              where expires_at < now() - make_interval(days => $1)
+              order by expires_at limit $2
+              for update skip locked) old
+      where s.org_id = old.org_id and s.session_id = old.session_id
+     returning 1`,
+    [days, most],
+  )
+  return rows.length
 }

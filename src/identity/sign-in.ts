@@ -7,7 +7,7 @@ import { invited, useInvitation } from './invitations.ts'
 import { organisationOf } from './organisations.ts'
 import { checkPassword, hashPassword, passwordFault } from './passwords.ts'
 import { startSession, type Origin } from './sessions.ts'
-import { countAttempt, noteSignIn, setPassword, type User } from './users.ts'
+import { countAttempt, noteInvitationSeen, noteSignIn, setPassword, type User } from './users.ts'
 
 export interface SignedIn {
   user: User
@@ -17,7 +17,7 @@ export interface SignedIn {
 }
 
 /** Rows of one user, which nothing else depends on. */
-const ONE_ROW = { isolation: 'read committed' } as const
+export const ONE_ROW = { isolation: 'read committed' } as const
 
 /** A refusal comes at the end of such a slot, whatever was looked up for it. */
 const SLOT_MS = 250
@@ -29,10 +29,10 @@ const SLOT_MS = 250
 export async function signIn(
   db: Database,
   asked: { organisation: string; email: string; password: string },
-  origin: Origin,
+  how: { origin: Origin; jwtSecret: string },
 ): Promise<SignedIn> {
   const begun = performance.now()
-  const signedIn = await trySignIn(db, asked, origin)
+  const signedIn = await trySignIn(db, asked, how)
   if (signedIn === undefined) {
     const passed = performance.now() - begun
     await delay(SLOT_MS - (passed % SLOT_MS))
@@ -49,7 +49,7 @@ export function signInFailed(): Problem {
 async function trySignIn(
   db: Database,
   asked: { organisation: string; email: string; password: string },
-  origin: Origin,
+  how: { origin: Origin; jwtSecret: string },
 ): Promise<SignedIn | undefined> {
   const orgId = await organisationOf(db, asked.organisation)
   const found =
@@ -65,38 +65,36 @@ async function trySignIn(
     const { userId } = found
     await db.transact(
       orgId,
-      async (trx) => await note(trx, userId, 'signInRefused', origin),
+      async (trx) => await note(trx, userId, 'signInRefused', how.origin),
       ONE_ROW,
     )
     return undefined
   }
   const renewed = isOutdated ? await hashPassword(asked.password) : null
   const enter = { userId: found.userId, password: { hash: found.hash, renewed } }
-  return await open(db, orgId, enter, { method: 'password', origin })
-}
-
-/** Starts a session for a user who has shown who he is; undefined where he may not come in. */
-export async function open(
-  db: Database,
-  orgId: number,
-  who: { userId: string; password: { hash: string; renewed: string | null } | null },
-  how: { method: 'password' | 'oidc'; origin: Origin },
-): Promise<SignedIn | undefined> {
   return await db.transact(
     orgId,
-    async (trx) => {
-      const user = await noteSignIn(trx, who.userId, who.password)
-      if (user === undefined) {
-        return undefined
-      }
-      await note(trx, who.userId, 'signIn', how.origin, { method: how.method })
-      return { user, ...(await startSession(trx, who.userId, how)) }
-    },
+    async (trx) => await open(trx, enter, { ...how, method: 'password' }),
     ONE_ROW,
   )
 }
 
-async function note(
+/** Starts a session for a user who has shown who he is; undefined where he may not come in. */
+export async function open(
+  trx: Trx,
+  who: { userId: string; password: { hash: string; renewed: string | null } | null },
+  how: { method: 'password' | 'oidc'; origin: Origin; jwtSecret: string },
+): Promise<SignedIn | undefined> {
+  const user = await noteSignIn(trx, who.userId, who.password)
+  if (user === undefined) {
+    return undefined
+  }
+  await note(trx, who.userId, 'signIn', how.origin, { method: how.method })
+  return { user, ...(await startSession(trx, who.userId, how)) }
+}
+
+/** Notes of a user how he came in, or did not. */
+export async function note(
   trx: Trx,
   userId: string,
   operation: string,
@@ -125,10 +123,11 @@ export async function acceptInvitation(
   await db.transact(
     who.orgId,
     async (trx) => {
-      const isFirst = await useInvitation(trx, asked.token)
-      if (!isFirst || !(await setPassword(trx, who.userId, { hash, session: null }))) {
+      const used = await useInvitation(trx, asked.token)
+      if (used === undefined || !(await setPassword(trx, who.userId, { hash, session: null }))) {
         throw invalidInvitation()
       }
+      await noteInvitationSeen(trx, who.userId, used.shownTo)
       await note(trx, who.userId, 'acceptInvitation', origin)
     },
     ONE_ROW,

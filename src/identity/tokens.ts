@@ -4,20 +4,23 @@ import { z } from 'zod'
 import type { Config } from '../base/config.ts'
 import { unknownCaller, type Caller } from './caller.ts'
 import type { Jwks } from './jwks.ts'
+import { folded } from './persons.ts'
 import { ROLES, type Role } from './roles.ts'
 
 const ISSUER = 'bahi'
 const AUDIENCE = 'bahi-api'
 const CLOCK_SKEW_S = 30
-const SUBJECT = /^[^\p{Cc}\p{Cs}\u2028\u2029]{1,200}$/u
-/** Names of users and keys, which no token may take. */
-const TAKEN = /^(?:user|key):/
+/** What is not seen, or not by itself, could make two names of one. */
+const SUBJECT =
+  /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Default_Ignorable_Code_Point}\u2028\u2029]{1,200}(?<!\s)$/u
+/** Names of users, keys and our own doings, which no token may take however it writes them. */
+const TAKEN = /^(?:user|key|token|job|script|operator) ?:|^operator$/
 
 const claims = z.object({
   sub: z
     .string()
     .regex(SUBJECT)
-    .refine((text) => !TAKEN.test(text)),
+    .refine((text) => !TAKEN.test(folded(text))),
   org: z.int32().positive(),
   role: z.enum(ROLES),
   exp: z.int(),
@@ -59,10 +62,10 @@ export async function tokenCaller(
   }
   const read = claims.safeParse(verified)
   if (!read.success) {
-    throw unknownCaller('The token lacks org, role, sub or exp.')
+    throw unknownCaller('The token lacks org, role, sub or exp, or its sub cannot be a name here.')
   }
   const { sub: subject, org: orgId, role } = read.data
-  return { subject, orgId, role, only: null, user: null }
+  return { subject, orgId, role, only: null, ownerRole: null, user: null }
 }
 
 function notValid() {

@@ -2,6 +2,7 @@
 import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
+import { unbind } from './identities.ts'
 import { endInvitation } from './invitations.ts'
 import type { Role } from './roles.ts'
 import { endSessions } from './sessions.ts'
@@ -13,6 +14,10 @@ export interface User {
   role: Role
   state: 'active' | 'disabled'
   hasPassword: boolean
+  /** He came in by an identity provider before, and is who he was there. */
+  hasIdentity: boolean
+  /** The person who saw the secret by which he set his password; null for nobody but him. */
+  invitationShownTo: string | null
   lockedUntil: Date | null
   signedInAt: Date | null
   createdBy: string
@@ -27,6 +32,8 @@ interface UserRow {
   role: Role
   state: User['state']
   has_password: boolean
+  has_identity: boolean
+  invitation_shown_to: string | null
   locked_until: Date | null
   signed_in_at: Date | null
   created_by: string
@@ -35,8 +42,10 @@ interface UserRow {
 }
 
 const COLUMNS = `user_id, email, name, role, state, password_hash is not null as has_password,
-  case when locked_until > now() then locked_until end as locked_until, signed_in_at, created_by,
-  created_at, updated_at`
+  exists (select from user_identities i
+           where i.org_id = users.org_id and i.user_id = users.user_id) as has_identity,
+  invitation_shown_to, case when locked_until > now() then locked_until end as locked_until,
+  signed_in_at, created_by, created_at, updated_at`
 
 function userOf(row: UserRow): User {
   return {
@@ -46,6 +55,8 @@ function userOf(row: UserRow): User {
     role: row.role,
     state: row.state,
     hasPassword: row.has_password,
+    hasIdentity: row.has_identity,
+    invitationShownTo: row.invitation_shown_to,
     lockedUntil: row.locked_until,
     signedInAt: row.signed_in_at,
     createdBy: row.created_by,
@@ -143,14 +154,15 @@ function lastAdmin(): Problem {
   return new Problem('last_admin', { detail })
 }
 
-/** Takes the password away, and lets nobody who came with it stay. */
-export async function takePassword(trx: Trx, userId: string, actor: string): Promise<void> {
+/** Takes away every way in, by password and by identity provider; nobody who came by one stays. */
+export async function takeWaysIn(trx: Trx, userId: string, actor: string): Promise<void> {
   await trx.query(
-    `update users set password_hash = null, failed_attempts = 0, locked_until = null,
-        updated_by = $3, updated_at = now()
+    `update users set password_hash = null, invitation_shown_to = null, failed_attempts = 0,
+        locked_until = null, updated_by = $3, updated_at = now()
       where org_id = $1 and user_id = $2`,
     [trx.scope, userId, actor],
   )
+  await unbind(trx, userId)
   await endSessions(trx, userId, null)
 }
 
@@ -173,6 +185,19 @@ export async function setPassword(
   )
   await endSessions(trx, userId, asked.session)
   return rows.length > 0
+}
+
+/** Notes who saw the secret by which a user has just set his password, beside himself. */
+export async function noteInvitationSeen(
+  trx: Trx,
+  userId: string,
+  shownTo: string | null,
+): Promise<void> {
+  await trx.query('update users set invitation_shown_to = $3 where org_id = $1 and user_id = $2', [
+    trx.scope,
+    userId,
+    shownTo,
+  ])
 }
 
 /** Failures in a row after which nobody gets in for a while, and how long that is at first. */

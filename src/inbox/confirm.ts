@@ -6,6 +6,7 @@ import { loadGatewayAccount } from '../donations/gateway-account.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
+import { bodyOf, type KeptBody } from './bodies.ts'
 import { noteFailures, type Failure } from './failures.ts'
 
 export interface ConfirmOptions {
@@ -13,12 +14,14 @@ export interface ConfirmOptions {
   timeoutMs: number
 }
 
-interface Unconfirmed {
-  event_id: string
+interface Waiting extends KeptBody {
   gateway: GatewayName
   content_type: string
-  body: Buffer
   attempts: number
+}
+
+interface Unconfirmed extends Waiting {
+  body: Buffer
 }
 
 /** How many events are looked at in one go, and how many payments one call asks about. */
@@ -36,11 +39,11 @@ export async function confirmDue(
   orgId: number,
   options: ConfirmOptions,
 ): Promise<number> {
-  const events = await db.read(
+  const waiting = await db.read(
     orgId,
     async (trx) =>
-      await trx.query<Unconfirmed>(
-        `select event_id, gateway, content_type, body, attempts
+      await trx.query<Waiting>(
+        `select event_id, gateway, content_type, body, body_sealed, attempts
            from inbox_events
           where org_id = $1 and state = 'waiting' and next_try_at <= now()
             and needs_confirmation and confirmation is null
@@ -48,10 +51,35 @@ export async function confirmDue(
         [trx.scope, EVENTS_MAX],
       ),
   )
+  const events = await opened(db, orgId, waiting, options.keyring)
   for (const [gateway, own] of Map.groupBy(events, (event) => event.gateway)) {
     await confirmAt(db, orgId, gateway, own, options)
   }
-  return events.length
+  return waiting.length
+}
+
+/** The events with their bytes; what no key opens is noted as failed and holds nobody up. */
+async function opened(
+  db: Database,
+  orgId: number,
+  waiting: readonly Waiting[],
+  keyring: Keyring,
+): Promise<Unconfirmed[]> {
+  const failures: Failure[] = []
+  const events = waiting.flatMap((event) => {
+    try {
+      return [{ ...event, body: bodyOf(keyring, orgId, event) }]
+    } catch (error) {
+      failures.push({ event, reason: messageOf(error), final: false })
+      return []
+    }
+  })
+  if (failures.length > 0) {
+    await db.transact(orgId, async (trx) => await noteFailures(trx, failures), {
+      queue: 'journal',
+    })
+  }
+  return events
 }
 
 async function confirmAt(

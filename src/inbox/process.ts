@@ -1,5 +1,6 @@
 /** Drains the inbox: stored events become facts, facts become records, a batch a transaction. */
 import { isConnectionError } from '../base/database-error.ts'
+import type { Keyring } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
 import type { Log } from '../base/log.ts'
 import { inboxEvents, webhookAgeSeconds } from '../base/metrics.ts'
@@ -9,15 +10,14 @@ import { recordFacts, type ToldFact } from '../donations/record.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation, GatewayEvent } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
+import { bodyOf, type KeptBody } from './bodies.ts'
 import { noteFailures, type Failure } from './failures.ts'
 
 /** A row of the inbox as processing reads it. */
-export interface StoredEvent {
-  event_id: string
+export interface StoredEvent extends KeptBody {
   gateway: GatewayName
   account: string
   content_type: string
-  body: Buffer
   attempts: number
   confirmation: Confirmation | null
   received_at: Date
@@ -32,33 +32,37 @@ const AMOUNT_MAX = 10_000_000_000_000n
 
 export const BATCH_MAX = 500
 
+export interface ProcessingParts {
+  db: Database
+  keyring: Keyring
+  log: Log
+  /** True from the moment the worker was asked to end. */
+  shouldStop(): boolean
+}
+
 /**
  * Processes what waits for one organisation until nothing is left that is due; gives how many
  * events it took in hand. Safe to run at any time, by any number of workers at once.
  */
-export async function processOrganisation(
-  db: Database,
-  orgId: number,
-  log: Log,
-  shouldStop: () => boolean,
-): Promise<number> {
+export async function processOrganisation(parts: ProcessingParts, orgId: number): Promise<number> {
   let taken = 0
   for (;;) {
-    const batch = await processBatch(db, orgId, log, BATCH_MAX)
+    const batch = await processBatch(parts, orgId, BATCH_MAX)
     taken += batch
-    if (batch === 0 || shouldStop()) {
+    if (batch === 0 || parts.shouldStop()) {
       return taken
     }
   }
 }
 
-async function processBatch(db: Database, orgId: number, log: Log, limit: number): Promise<number> {
+async function processBatch(parts: ProcessingParts, orgId: number, limit: number): Promise<number> {
+  const { db, keyring, log } = parts
   try {
     return await db.transact(
       orgId,
       async (trx) => {
         const events = await takeDue(trx, limit)
-        await processEvents(trx, events, new Date())
+        await processEvents(trx, keyring, events, new Date())
         return events.length
       },
       { queue: 'journal' },
@@ -70,7 +74,7 @@ async function processBatch(db: Database, orgId: number, log: Log, limit: number
     if (limit > 1) {
       // One of them breaks the whole batch: halves go on until it stands alone.
       log.warn({ err: error, orgId, limit }, 'a batch failed, trying smaller ones')
-      return await processBatch(db, orgId, log, Math.ceil(limit / 8))
+      return await processBatch(parts, orgId, Math.ceil(limit / 8))
     }
     log.error({ err: error, orgId }, 'an event failed')
     return await setAside(db, orgId, error)
@@ -94,8 +98,8 @@ async function setAside(db: Database, orgId: number, error: unknown): Promise<nu
 /** The oldest due events; the journal's queue keeps other workers away from them. */
 async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
   return await trx.query<StoredEvent>(
-    `select event_id, gateway, account, content_type, body, attempts, confirmation, received_at,
-            trace_context
+    `select event_id, gateway, account, content_type, body, body_sealed, attempts, confirmation,
+            received_at, trace_context
        from inbox_events
       where org_id = $1 and state = 'waiting' and next_try_at <= now()
         and (not needs_confirmation or confirmation is not null)
@@ -106,28 +110,33 @@ async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
 }
 
 /** Each event goes on in the trace of its webhook, beside the batch's own. */
-async function processEvents(trx: Trx, events: readonly StoredEvent[], now: Date): Promise<void> {
+async function processEvents(
+  trx: Trx,
+  keyring: Keyring,
+  events: readonly StoredEvent[],
+  now: Date,
+): Promise<void> {
   const parts = events.map(({ event_id: key, gateway, trace_context: parent }) => ({
     key,
     parent,
     attributes: { 'bahi.event': key, 'bahi.gateway': gateway },
   }))
   await inSpans('process event', parts, async (traceOf) => {
-    await recordEvents(trx, events, now, traceOf)
+    await recordEvents(trx, keyring, events, { now, traceOf })
   })
 }
 
 async function recordEvents(
   trx: Trx,
+  keyring: Keyring,
   events: readonly StoredEvent[],
-  now: Date,
-  traceOf: (eventId: string) => TraceContext | null,
+  { now, traceOf }: { now: Date; traceOf: (eventId: string) => TraceContext | null },
 ): Promise<void> {
   const failures: Failure[] = []
   const read: { event: StoredEvent; result: GatewayEvent }[] = []
   for (const event of events) {
     try {
-      read.push({ event, result: readEvent(event) })
+      read.push({ event, result: readEvent(event, bodyOf(keyring, trx.scope, event)) })
     } catch (error) {
       if (!(error instanceof Problem)) {
         throw error
@@ -162,9 +171,9 @@ async function recordEvents(
   }
 }
 
-function readEvent(event: StoredEvent): GatewayEvent {
+function readEvent(event: StoredEvent, body: Buffer): GatewayEvent {
   const result = gateways[event.gateway].read(
-    { body: event.body, contentType: event.content_type, headers: {} },
+    { body, contentType: event.content_type, headers: {} },
     event.account,
     event.confirmation,
   )

@@ -1,16 +1,19 @@
 /** Which organisations have work waiting: what the sweep rings for and the workers drain. */
 import type { Database } from '../base/db.ts'
 import { oldestWaitingSeconds, waiting } from '../base/metrics.ts'
+import { CLEAR_DAYS, DONE_SINCE } from './bodies.ts'
 
 export type Work =
   | 'confirmations'
   | 'events'
   | 'receipts'
   | 'emails'
+  | 'invitations'
   | 'webhooks'
   | 'seals'
   | 'self_checks'
   | 'people_notes'
+  | 'inbox_bodies'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -33,6 +36,10 @@ const DUE: Readonly<Record<Work, string>> = {
               and org_id not in (select o.org_id from organisations o
                                   where 'receipt_emails' = any(o.switched_off))
             group by org_id`,
+  invitations: `select org_id, count(*)::integer as due, min(created_at) as oldest
+                  from invitation_emails
+                 where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
+                 group by org_id`,
   // Late by how much: a retry that is due in the future does not wait.
   webhooks: `select org_id, sum(due)::integer as due, min(oldest) as oldest
                from (
@@ -66,6 +73,20 @@ const DUE: Readonly<Record<Work, string>> = {
                  where c.due_at is null or c.due_at <= now()`,
   people_notes: `select org_id, count(*)::integer as due, min(noted_at) as oldest
                    from people_audit_waiting group by org_id`,
+  // Counted up to a thousand each: after an update of the service all that was ever sent is due.
+  inbox_bodies: `select o.org_id, b.due, b.oldest + interval '${CLEAR_DAYS} days' as oldest
+                   from organisations o
+                  cross join lateral (
+                    select count(*)::integer as due, min(since) as oldest
+                      from (
+                        select ${DONE_SINCE} as since from inbox_events e
+                         where e.org_id = o.org_id and e.body is not null and e.state <> 'waiting'
+                           and ${DONE_SINCE}
+                               < now() - interval '${CLEAR_DAYS} days'
+                         order by ${DONE_SINCE} limit 1000
+                      ) first
+                  ) b
+                  where b.due > 0`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */

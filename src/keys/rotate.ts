@@ -68,6 +68,9 @@ async function resealColumn(
   column: SealedColumn,
 ): Promise<number> {
   const { db, keyring } = parts
+  if (!(await db.read(orgId, async (trx) => await hasOtherKey(trx, column, keyring.sealWith)))) {
+    return 0
+  }
   let resealed = 0
   let after: readonly string[] = column.key.map(() => '')
   while (!parts.shouldStop()) {
@@ -97,6 +100,23 @@ async function resealColumn(
     })
   }
   return resealed
+}
+
+/** False where an index shows that every row is under this key; true where that is not known. */
+async function hasOtherKey(
+  trx: Trx,
+  { table, column, hasKeyIndex }: SealedColumn,
+  keyId: string,
+): Promise<boolean> {
+  if (hasKeyIndex !== true) {
+    return true
+  }
+  const [row] = await trx.query<{ least: string | null; most: string | null }>(
+    `select min(sealed_key(${column})) as least, max(sealed_key(${column})) as most
+       from ${table} where org_id = $1 and ${column} is not null`,
+    [trx.scope],
+  )
+  return [row?.least, row?.most].some((one) => (one ?? keyId) !== keyId)
 }
 
 async function nextRows(
@@ -174,8 +194,12 @@ export async function rowsUnderOtherKeys(
   orgId: number,
   keyId: string,
 ): Promise<Record<string, bigint>> {
-  const columns = [
-    ...SEALED_COLUMNS.map(({ table, column }) => ({ table, is: `sealed_key(${column}) <> $2` })),
+  const columns: { table: string; is: string; sealed?: SealedColumn }[] = [
+    ...SEALED_COLUMNS.map((sealed) => ({
+      table: sealed.table,
+      is: `sealed_key(${sealed.column}) <> $2`,
+      sealed,
+    })),
     { table: 'kept_answers', is: 'sealed_key(body_sealed) <> $2' },
     {
       table: 'donors',
@@ -184,7 +208,11 @@ export async function rowsUnderOtherKeys(
   ]
   return await db.read(orgId, async (trx) => {
     const left: Record<string, bigint> = {}
-    for (const { table, is } of columns) {
+    for (const { table, is, sealed } of columns) {
+      if (sealed !== undefined && !(await hasOtherKey(trx, sealed, keyId))) {
+        left[table] ??= 0n
+        continue
+      }
       const [row] = await trx.query<{ count: bigint }>(
         `select count(*) from ${table} where org_id = $1 and ${is}`,
         [orgId, keyId],

@@ -9,6 +9,8 @@ export interface SealedColumn {
   column: string
   /** What tells an organisation's rows apart; all are text. */
   key: readonly [string, ...string[]]
+  /** True where an index tells which keys there are, for a table too long to be read each day. */
+  hasKeyIndex?: true
   /** What the value is bound to (src/base/crypto.ts, seal()). */
   context(orgId: Scope, key: RowKey): string
 }
@@ -41,6 +43,12 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
       JSON.stringify(['oidc client', orgId, issuer, clientId]),
   },
   {
+    table: 'invitation_emails',
+    column: 'token_sealed',
+    key: ['email_id'],
+    context: (_orgId, [emailId]) => emailId,
+  },
+  {
     table: 'donors',
     column: 'tax_id_sealed',
     key: ['donor_id'],
@@ -51,5 +59,12 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     column: 'document_sealed',
     key: ['receipt_id'],
     context: (_orgId, [receiptId]) => receiptId,
+  },
+  {
+    table: 'inbox_events',
+    column: 'body_sealed',
+    key: ['event_id'],
+    hasKeyIndex: true,
+    context: (orgId, [eventId]) => JSON.stringify(['inbox body', orgId, eventId]),
   },
 ]

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { readFileSync } from 'node:fs'
 import { registry } from '../../src/base/metrics.ts'
+import { LIMITS } from '../../src/http/limits.ts'
 
 interface Known {
   type: string
@@ -128,6 +129,13 @@ describe('the dashboard', () => {
     expect(own.map(([name]) => name).filter((name) => !text.includes(name))).to.deep.equal([])
   })
 
+  it('shows wrong tokens, by the classes that their limits have', () => {
+    const guesses = panels.find(({ title }) => title === 'Guesses above their limit')
+    const [, classes = ''] = /class=~"([^"]+)"/.exec(guesses?.targets?.[0]?.expr ?? '') ?? []
+    expect(classes.split('|')).to.include('wrong_token')
+    expect(Object.keys(LIMITS)).to.include.members(classes.split('|'))
+  })
+
   it('has legends with labels that the expression keeps, and panels that do not overlap', () => {
     for (const { title, targets = [] } of panels) {
       for (const { expr, legendFormat } of targets) {
@@ -149,6 +157,11 @@ describe('the alert rules', () => {
   it('ask only for metrics and labels that there are', () => {
     expect(rules.length).to.be.greaterThan(15)
     expect(rules.flatMap(({ expr }) => unknownIn(expr))).to.deep.equal([])
+  })
+
+  it('are given for all that somebody waits for by email', () => {
+    const wait = rules.find(({ name }) => name === 'EmailsWait')
+    expect(wait?.expr).to.contain('kind=~"receipts|emails|invitations"')
   })
 
   it('each wait a while, say how grave it is, and tell what to do', () => {

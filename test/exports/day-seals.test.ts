@@ -1,6 +1,7 @@
 /** Tests of day seals: what they cover, when they are made, and what the database refuses. */
 import { expect } from 'chai'
 import { openTree } from '../../src/audit/merkle.ts'
+import { peopleGenesisOf } from '../../src/audit/people.ts'
 import { issueReceipts } from '../../src/donations/receipts.ts'
 import { findSeal, listSeals, sealNextDay } from '../../src/exports/day-seals.ts'
 import { verifySeals } from '../../src/exports/verify-seals.ts'
@@ -282,6 +283,8 @@ describe('the table of seals', () => {
       entries_root: second,
       receipts: 0,
       receipts_root: second,
+      people_no: 0n,
+      people_hash: peopleGenesisOf('test-1'),
       ...more,
     }
     const { organisation: _slug, ...columns } = { root: rootOf(content), ...content, ...more }
@@ -315,6 +318,9 @@ describe('the table of seals', () => {
     'with another root': [{ root: zeroes }, /not over its own content/],
     'with another number of receipts': [{ receipts: 1 }, /does not cover the receipts/],
     'with receipts that lack nothing': [{ without_pdf: '{x}' }, /does not cover the receipts/],
+    'that says nothing of people': [{ people_no: null, people_hash: null }, /what people did/],
+    'with another head of people': [{ people_hash: zeroes }, /what people did/],
+    'of records of people that are not there': [{ people_no: 1n }, /what people did/],
     'of another organisation': [{ org_id: OTHER_ORG }, /^42501 /],
     'with a time of its own': [{ sealed_at: '2020-01-01' }, /^42501 permission denied/],
   }
@@ -338,6 +344,8 @@ describe('the table of seals', () => {
       entries_root: zeroes,
       receipts: 0,
       receipts_root: zeroes,
+      people_no: null,
+      people_hash: null,
     }
     const hex = (bytes: Buffer) => `'\\x${bytes.toString('hex')}'`
     const sql = `insert into day_seals (org_id, day, first_no, last_no, head, entries_root,

@@ -179,10 +179,16 @@ describe('an entry above the limit', () => {
   it('is guarded by the database as well', async () => {
     const path = await asked()
     const id = path.split('/').at(-1) ?? ''
+    const by = (name: string, person = `token:${name}`) =>
+      `decided_by = '${name}', decided_person = '${person}', decided_at = now()`
     for (const set of [
-      "state = 'approved', decided_by = 'mira', decided_at = now(), posted_no = 1",
-      "state = 'approved', decided_by = 'omar', decided_at = now()",
-      "state = 'withdrawn', decided_by = 'omar', decided_at = now()",
+      `${by('mira')}, state = 'approved', posted_no = 1`,
+      `${by('omar')}, state = 'approved'`,
+      `${by('omar')}, state = 'approved', posted_no = 999999`,
+      `${by('omar', 'token:mira')}, state = 'approved', posted_no = 1`,
+      `${by('key:key_1', 'token:omar')}, state = 'approved', posted_no = 1`,
+      `${by('omar')}, state = 'withdrawn'`,
+      "decided_by = 'omar', decided_at = now(), state = 'approved', posted_no = 1",
       "state = 'rejected'",
       'amount = 1',
       "made_by = 'omar'",
@@ -206,11 +212,9 @@ describe('an entry above the limit', () => {
       expectRefused(answer, 'invalid_request')
     }
     const both = { limits: [inr, { currency: 'USD', amount: 0 }] }
-    expect((await service.call('PUT', LIMITS, { role: 'admin', body: both })).json).to.deep.equal(
-      both,
-    )
-    const one = { limits: [inr] }
-    await service.call('PUT', LIMITS, { role: 'admin', body: one })
-    expect((await service.call('GET', LIMITS)).json).to.deep.equal(one)
+    const set = await service.call('PUT', LIMITS, { role: 'admin', body: both })
+    expect([set.status, set.json]).to.deep.equal([200, both])
+    expect((await service.call('GET', LIMITS)).json).to.deep.equal(both)
+    expectRefused(await service.call('PUT', LIMITS, { role: 'finance', body: both }), 'forbidden')
   })
 })

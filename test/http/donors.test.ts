@@ -4,9 +4,9 @@ import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { issueReceiptsJob } from '../../jobs/issue-receipts.ts'
 import { sendReceipts } from '../../jobs/send-receipts.ts'
-import { REVEALS_AN_HOUR } from '../../src/donations/donor-records.ts'
-import { insertDonor, type NewDonor } from '../../src/donations/donors.ts'
-import { eraseDonor, heldUntil } from '../../src/donations/erasure.ts'
+import { TURNS_AN_HOUR } from '../../src/donations/donor-records.ts'
+import { insertDonor, maskTaxId, type NewDonor } from '../../src/donations/donors.ts'
+import { eraseDonor, heldUntil, PAYING_DAYS } from '../../src/donations/erasure.ts'
 import type { Role } from '../../src/http/permissions.ts'
 import { captured, DONOR, openFor, record } from '../donations/facts.ts'
 import { testOrganisation } from '../support/organisation.ts'
@@ -80,7 +80,7 @@ describe('donors in the API', () => {
       name: DONOR.name,
       email: 'asha@example.org',
       phone: '+919876543210',
-      tax_id: { type: 'pan', masked: 'ABC••••34F' },
+      tax_id: { type: 'pan', masked: '•••••••34F' },
       erased_at: null,
     })
     const viewer = await service.call('GET', `/v1/donors/${id}`, { role: 'viewer' })
@@ -116,12 +116,13 @@ describe('donors in the API', () => {
     expect([idsIn(rest), rest.json['has_more']]).to.deep.equal([[first], false])
     expect(idsIn(await find('AAAPB1111D'))).to.deep.equal([])
     const [noted] = await audit('operation=searchDonors')
-    expect(noted?.['after']).to.deep.equal({ found: 0, last4: '111D', type: 'pan' })
+    expect(noted?.['after']).to.deep.equal({ found: 0, masked: '•••••••11D', type: 'pan' })
   })
 
   it('have indexes that tell nothing of equal ids in two organisations', async () => {
     const rows = await service.rows<{ index: string }>(
-      "select encode(tax_id_index, 'hex') as index from donors where tax_id_masked = 'AAA••••11C'",
+      `select encode(tax_id_index, 'hex') as index from donors
+        where tax_id_masked in ('•••••••11C', '••••••1C')`,
     )
     expect(rows).to.have.length(4)
     expect(new Set(rows.map(({ index }) => index)).size).to.equal(3)
@@ -149,7 +150,7 @@ describe('donors in the API', () => {
     const [noted] = await audit('operation=revealTaxId')
     expect(noted).to.deep.include({
       target: `/v1/donors/${id}/reveal`,
-      after: { last4: '234F', type: 'pan' },
+      after: { masked: '•••••••34F', type: 'pan' },
       reason: 'Form 10BD',
     })
     const kept = await service.rows('select from people_audit a where a::text like $1', [
@@ -176,10 +177,10 @@ describe('donors in the API', () => {
     const id = await addDonor()
     await service.rows('delete from donor_reveals')
     const answers = await Promise.all(
-      Array.from({ length: REVEALS_AN_HOUR + 5 }, () => post(`${id}/reveal`, { reason: 'x' })),
+      Array.from({ length: TURNS_AN_HOUR.reveal + 5 }, () => post(`${id}/reveal`, { reason: 'x' })),
     )
     const statuses = answers.map(({ status }) => status)
-    expect(statuses.filter((status) => status === 200)).to.have.length(REVEALS_AN_HOUR)
+    expect(statuses.filter((status) => status === 200)).to.have.length(TURNS_AN_HOUR.reveal)
     const refused = answers.find(({ status }) => status === 429)
     expect(Number(refused?.headers.get('retry-after'))).to.be.within(3590, 3600)
     expect(refused?.text).to.not.contain(PAN)
@@ -192,6 +193,38 @@ describe('donors in the API', () => {
     )
     expect((await post(`${id}/reveal`, { reason: 'x' })).status).to.equal(200)
     expect((await post(`${id}/reveal`, { reason: 'x' })).status).to.equal(429)
+  })
+
+  it('are searched by one person no more often than the limit, which is recorded', async () => {
+    const id = await addDonor({ taxId: { type: 'pan', value: 'ZZZPZ9999Z' } })
+    await service.rows('delete from donor_searches')
+    const asked = { tax_id: { type: 'pan', value: 'ZZZPZ9999Z' } }
+    const made = await service.call('POST', '/v1/api-keys', {
+      role: 'admin',
+      body: { name: 'Search', role: 'auditor' },
+    })
+    const withKey = { authorization: `Bearer ${made.json['secret'] as string}` }
+    const answers = await Promise.all(
+      Array.from({ length: TURNS_AN_HOUR.search + 5 }, async (_none, n) =>
+        // A key of one's own is no second person.
+        n % 2 === 0
+          ? await post('search', asked, 'auditor')
+          : await service.call('POST', '/v1/donors/search', { body: asked, headers: withKey }),
+      ),
+    )
+    const found = answers.filter(({ status }) => status === 200)
+    expect(found).to.have.length(TURNS_AN_HOUR.search)
+    expect(found.every((answer) => idsIn(answer).includes(id))).to.equal(true)
+    const refused = answers.find(({ status }) => status === 429)
+    expect(refused?.json).to.include({ code: 'rate_limited', moved: 'no' })
+    expect(Number(refused?.headers.get('retry-after'))).to.be.within(3590, 3600)
+    expect((await post('search', asked, 'viewer')).status).to.equal(403)
+    const noted = (await audit('operation=searchDonors&limit=2')).map(({ after }) => after)
+    expect(noted).to.deep.equal([
+      { refused: 'forbidden' },
+      { type: 'pan', masked: '•••••••99Z', refused: 'rate_limited' },
+    ])
+    await service.rows('delete from donor_searches')
   })
 
   it('are erased whole where they never gave, once and again', async () => {
@@ -253,7 +286,7 @@ describe('donors in the API', () => {
     expect([later.donor.name, later.kept]).to.deep.equal(['Erased donor', []])
   })
 
-  it('get no receipt where they were erased before they paid, and nothing is held up', async () => {
+  it('are not erased while a payment may still come, and it is unidentified later', async () => {
     orders += 1
     const order = `order_${orders}`
     const books = { db: service.parts.db, keyring: service.parts.keyring }
@@ -262,14 +295,50 @@ describe('donors in the API', () => {
       'select donor_id from donations where donation_id = $1',
       [donation],
     )
+    const early = await post(`${row?.donor_id}/erase`, { reason: 'x' })
+    expect([early.status, early.json['code']]).to.deep.equal([409, 'donor_in_use'])
+    expect(early.json['detail']).to.contain(donation).and.to.contain('may still be paid')
+    const opened = `update donations set opened_at = now() - make_interval(mins => $2::integer)
+      where donation_id = $1`
+    await service.rows(opened, [donation, PAYING_DAYS * 24 * 60 - 5])
+    expect((await post(`${row?.donor_id}/erase`, { reason: 'x' })).status).to.equal(409)
+    await service.rows(opened, [donation, PAYING_DAYS * 24 * 60 + 5])
     expect((await post(`${row?.donor_id}/erase`, { reason: 'x' })).status).to.equal(200)
     await record(books, [captured({ payment: `pay_${orders}`, order })])
-    await issueReceiptsJob.run(service.jobParts)
-    const [promise] = await service.rows<{ last_error: string }>(
-      'select last_error from outbox where subject = $1',
+    const entries = await service.rows<{ kind: string }>(
+      'select kind from journal_entries order by entry_no desc limit 1',
+    )
+    expect(entries).to.deep.equal([{ kind: 'unidentified_captured' }])
+    const promised = await service.rows('select 1 from outbox where subject = $1', [donation])
+    expect(promised).to.deep.equal([])
+    const reopened = await service.parts.db
+      .transact(1, async (trx) =>
+        trx.query("update donations set state = 'open' where donation_id = $1", [donation]),
+      )
+      .catch(String)
+    expect(reopened).to.contain('a donation that is closed stays so')
+  })
+
+  it('are erased at once where their order was never made', async () => {
+    const books = { db: service.parts.db, keyring: service.parts.keyring }
+    const donation = await openFor(books, { order: 'order_never' })
+    await service.rows(
+      `update donations set order_ref = null, opened_at = now() - interval '11 minutes'
+        where donation_id = $1`,
       [donation],
     )
-    expect(promise?.last_error).to.contain('erased before the receipt')
+    const [row] = await service.rows<{ donor_id: string }>(
+      'select donor_id from donations where donation_id = $1',
+      [donation],
+    )
+    expect((await post(`${row?.donor_id}/erase`, { reason: 'x' })).status).to.equal(200)
+  })
+
+  it('have masks that leave more to try than anybody could', () => {
+    expect(maskTaxId('pan', 'ABCPK1234F')).to.equal('•••••••34F')
+    expect(maskTaxId('passport', 'A1234567')).to.equal('••••••67')
+    expect(maskTaxId('passport', 'AB123456789Z')).to.equal('••••••9Z')
+    expect(maskTaxId('aadhaar', '234567890124')).to.equal('XXXX XXXX 0124')
   })
 
   it('are not changed or erased by hand in the application’s role', async () => {

@@ -1,5 +1,7 @@
 /** What orchestrators and monitoring ask: alive, ready, and counted. */
 import { expect } from 'chai'
+import type { Request, Response } from 'express'
+import { metricsGuard } from '../../src/http/routes/health.ts'
 import { razorpayEvent } from '../support/bodies.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
@@ -20,7 +22,10 @@ describe('health', () => {
     const ready = await service.call('GET', '/readyz', { role: null })
     expect([ready.status, ready.json]).to.deep.equal([
       200,
-      { status: 'ok', checks: { postgres: 'ok', migrations: 'ok', draining: 'ok' } },
+      {
+        status: 'ok',
+        checks: { postgres: 'ok', migrations: 'ok', data_keys: 'ok', draining: 'ok' },
+      },
     ])
   })
 
@@ -35,6 +40,20 @@ describe('health', () => {
     expect(answer.status).to.equal(503)
     expect(answer.json).to.deep.include({ status: 'unavailable' })
     expect(answer.text).to.contain(name)
+    expect((await service.call('GET', '/readyz')).status).to.equal(200)
+  })
+
+  it('says no word of Postgres about why it is not ready', async () => {
+    await service.rows('alter table migrations rename to hidden_migrations')
+    const answer = await service.call('GET', '/readyz', { role: null })
+    await service.rows('alter table hidden_migrations rename to migrations')
+    expect([answer.status, answer.json]).to.deep.equal([
+      503,
+      {
+        status: 'unavailable',
+        checks: { postgres: 'ok', migrations: 'failed', data_keys: 'ok', draining: 'ok' },
+      },
+    ])
     expect((await service.call('GET', '/readyz')).status).to.equal(200)
   })
 
@@ -71,5 +90,43 @@ describe('health', () => {
     expect(headers.get('x-content-type-options')).to.equal('nosniff')
     expect(headers.get('x-powered-by')).to.equal(null)
     expect(headers.get('request-id')).to.match(/^req_/)
+  })
+})
+
+describe('the metrics of the API', () => {
+  const token = 'a-token-for-metrics-of-at-least-32-characters'
+
+  async function statusOf(env: Record<string, string>, given?: string): Promise<number> {
+    const service = await startTestService({ env })
+    const headers = given === undefined ? {} : { authorization: `Bearer ${given}` }
+    try {
+      return (await service.call('GET', '/metrics', { role: null, headers })).status
+    } finally {
+      await service.stop()
+    }
+  }
+
+  it('are told to whoever has the token, where there is one', async () => {
+    const env = { METRICS_TOKEN: token }
+    expect(await statusOf(env, token)).to.equal(200)
+    expect(await statusOf(env, `${token}x`)).to.equal(401)
+    expect(await statusOf(env)).to.equal(401)
+  })
+
+  it('are told to nobody in production where there is none', () => {
+    const ask = (production: boolean) => {
+      let isLetIn = false
+      const next = () => {
+        isLetIn = true
+      }
+      metricsGuard({ metricsToken: null, production })(
+        { headers: {} } as Request,
+        {} as Response,
+        next,
+      )
+      return isLetIn
+    }
+    expect(() => ask(true)).to.throw(/METRICS_TOKEN/)
+    expect(ask(false)).to.equal(true)
   })
 })

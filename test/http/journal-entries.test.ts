@@ -78,7 +78,7 @@ describe('posting an entry over HTTP', () => {
 
   it('answers 200 with the same entry when the same comes again, quoted key or not', async () => {
     const first = await postEntry(service, 'again')
-    for (const key of ['again', '"again"']) {
+    for (const key of ['again', '"again"', '"again";p=1']) {
       const second = await postEntry(service, key)
       expect([second.status, second.headers.get('idempotent-replayed')]).to.deep.equal([
         200,
@@ -97,10 +97,18 @@ describe('posting an entry over HTTP', () => {
   it('needs a key of 1 to 180 visible ASCII characters', async () => {
     const without = await service.call('POST', ENTRIES, { body: entryBody() })
     expectRefused(without, 'idempotency_key_missing')
-    for (const key of ['two words', 'x'.repeat(181), 'clé', '""', 'tab\tbed']) {
+    for (const key of ['"open', 'two words', 'x'.repeat(181), 'clé', '""', 'tab\tbed']) {
       expectRefused(await postEntry(service, key), 'invalid_request')
     }
     expect((await postEntry(service, '~'.repeat(180))).status).to.equal(201)
+  })
+
+  it('takes no day that can only be a misprint', async () => {
+    for (const day of ['9999-12-31', '0026-11-20', '1989-12-31']) {
+      const answer = await postEntry(service, `day-${day}`, entryBody({ effective_on: day }))
+      expectRefused(answer, 'invalid_request')
+      expect(answer.text).to.contain('must be from 1990-01-01')
+    }
   })
 
   it('takes an account by its id', async () => {

@@ -5,6 +5,7 @@ import { startTestService, type JsonObject, type TestService } from '../support/
 import { allPages, donate, payUnasked, rowsOf, textIn, withGateways } from './seeded.ts'
 
 const LISTS = [
+  'donations',
   'payments',
   'journal-entries',
   'accounts',
@@ -131,7 +132,7 @@ describe('a list', () => {
   })
 
   it('names rows that can be asked for one by one', async () => {
-    for (const list of ['payments', 'journal-entries', 'receipts']) {
+    for (const list of ['donations', 'payments', 'journal-entries', 'receipts']) {
       for (const row of await filtered(list)) {
         const { status, json } = await service.call('GET', `/v1/${list}/${textIn(row, 'id')}`)
         expect(status).to.equal(200)

@@ -1,33 +1,12 @@
 /** Coming in by an identity provider: the browser's way there and back, and who tries to cut in. */
 import { expect } from 'chai'
 import jwt from 'jsonwebtoken'
-import { isInside } from '../../src/identity/outside.ts'
+import { fetchOutside } from '../../src/identity/outside.ts'
 import { isIssuer } from '../../src/identity/oidc.ts'
+import { openBrowser, type Browser } from '../support/browser.ts'
 import { rsaKey, startProvider, type IdentityProvider } from '../support/identity-provider.ts'
 import { addPerson, type Person } from '../support/people.ts'
 import { startTestService, type Answer, type TestService } from '../support/service.ts'
-
-/** A browser as far as it takes one: cookies by name, and no following of redirects. */
-interface Browser {
-  cookies: Map<string, string>
-  get(url: string): Promise<Response>
-}
-
-function openBrowser(): Browser {
-  const cookies = new Map<string, string>()
-  return {
-    cookies,
-    async get(url) {
-      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-      const answer = await fetch(url, { redirect: 'manual', headers: { cookie } })
-      for (const set of answer.headers.getSetCookie()) {
-        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(set) ?? []
-        cookies.set(name, value)
-      }
-      return answer
-    },
-  }
-}
 
 describe('coming in by an identity provider', () => {
   let provider: IdentityProvider
@@ -146,6 +125,7 @@ describe('coming in by an identity provider', () => {
   })
 
   it('lets in nobody whom the provider does not vouch for', async () => {
+    const fresh = await addPerson(service, 'fresh@example.org', 'finance')
     const stranger = rsaKey('stranger')
     const by = (options: jwt.SignOptions, key: jwt.Secret | jwt.PrivateKey) => (claims: object) =>
       jwt.sign(claims, key, options)
@@ -153,16 +133,25 @@ describe('coming in by an identity provider', () => {
     const now = Math.floor(Date.now() / 1000)
     const wrongs: Readonly<Record<string, () => void>> = {
       'an email that is not verified': () => {
-        provider.claims = { email: asha.email, email_verified: false }
+        provider.claims = { email: fresh.email, email_verified: false }
       },
       'an email verified in words': () => {
-        provider.claims = { email: asha.email, email_verified: 'true' }
+        provider.claims = { email: fresh.email, email_verified: 'true' }
       },
       'no email': () => {
         provider.claims = {}
       },
       'somebody else’s email': () => {
         provider.claims = { email: 'stranger@example.org', email_verified: true }
+      },
+      'an email that is none': () => {
+        provider.claims = { email: 'a\0@example.org', email_verified: true }
+      },
+      'a subject of two lines': () => {
+        provider.claims = { ...provider.claims, sub: 'somebody\nelse' }
+      },
+      'a subject that is too long': () => {
+        provider.claims = { ...provider.claims, sub: 'x'.repeat(256) }
       },
       'another nonce': () => {
         provider.claims = { ...provider.claims, nonce: 'x'.repeat(43) }
@@ -193,7 +182,7 @@ describe('coming in by an identity provider', () => {
       },
     }
     for (const [what, set] of Object.entries(wrongs)) {
-      provider.claims = { email: asha.email, email_verified: true }
+      provider.claims = { email: fresh.email, email_verified: true }
       provider.sign = undefined
       const browser = openBrowser()
       const back = await until(browser)
@@ -283,29 +272,29 @@ describe('the identity provider of an organisation', () => {
     expect(isIssuer('http://localhost:8080', false)).to.equal(true)
     expect(isIssuer('http://localhost:8080', true)).to.equal(false)
     expect(isIssuer('https://login.example', true)).to.equal(true)
+  })
+
+  it('is called neither inside our own network nor at what leads there', async () => {
     for (const inside of [
       '127.0.0.1',
       '10.1.2.3',
-      '172.31.255.255',
-      '192.168.0.1',
+      '168.63.129.16',
       '169.254.169.254',
       '100.64.0.1',
-      '0.0.0.0',
-      '224.0.0.1',
-      '255.255.255.255',
-      '::1',
-      '::',
-      'fd00::1',
-      'fe80::1',
-      '::ffff:127.0.0.1',
-      '::ffff:a9fe:a9fe',
-      '64:ff9b::7f00:1',
-      'no address',
+      '[::1]',
+      '[::ffff:127.0.0.1]',
+      '[64:ff9b::7f00:1]',
+      '[64:ff9b:1::7f00:1]',
+      '[2002:7f00:1::]',
+      '[2001:0:7f00:1::]',
+      '[fec0::1]',
+      '[100::1]',
+      '[fe80::1]',
     ]) {
-      expect(isInside(inside), inside).to.equal(true)
+      const refused = await fetchOutside(`https://${inside}/x`, {}).catch(String)
+      expect(refused, inside).to.contain('is not on the public internet')
     }
-    for (const outside of ['8.8.8.8', '172.32.0.1', '100.128.0.1', '2606:4700::1111']) {
-      expect(isInside(outside), outside).to.equal(false)
-    }
+    const plain = await fetchOutside('http://8.8.8.8/', {}).catch(String)
+    expect(plain).to.contain('is not on the public internet by https')
   })
 })

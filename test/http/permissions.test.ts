@@ -12,6 +12,8 @@ const ADMIN: readonly Role[] = ['admin']
 /** Every operation and who may use it: a new one fails here until somebody decides. */
 const TABLE: Readonly<Record<string, readonly Role[]>> = {
   openDonation: POSTERS,
+  listDonations: ROLES,
+  getDonation: ROLES,
   listPayments: EVERYBODY,
   getPayment: EVERYBODY,
   listJournalEntries: EVERYBODY,
@@ -105,9 +107,13 @@ const TABLE: Readonly<Record<string, readonly Role[]>> = {
   getUser: ADMIN,
   changeUser: ADMIN,
   resetUser: ADMIN,
+  getInvitation: ADMIN,
+  getInvitationSettings: READERS,
+  setInvitationSettings: ADMIN,
   listApiKeys: ADMIN,
   createApiKey: ADMIN,
   revokeApiKey: ADMIN,
+  takeOverApiKey: ADMIN,
   getOidcProvider: ADMIN,
   putOidcProvider: ADMIN,
   deleteOidcProvider: ADMIN,

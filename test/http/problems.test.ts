@@ -70,7 +70,7 @@ describe('a problem document', () => {
 
   it('comes for a method that a resource does not have', async () => {
     for (const [method, path] of [
-      ['GET', '/v1/donations'],
+      ['PATCH', '/v1/donations'],
       ['PUT', '/v1/donations'],
       ['DELETE', '/v1/payments'],
       ['PATCH', '/v1/journal-entries/je_1'],
@@ -171,6 +171,23 @@ describe('a problem document', () => {
     expect(pointersOf(await service.call('GET', '/v1/payments?limit=1&limit=2'))).to.deep.equal([
       '/query/limit',
     ])
+  })
+
+  it('comes at once for a body that is nested very deep, with and without a key', async () => {
+    const body = '['.repeat(10_000) + ']'.repeat(10_000)
+    for (const path of ['/v1/sign-in', '/v1/journal-entries/batch', '/v1/accounts']) {
+      for (const key of [{}, { 'idempotency-key': 'deep' }]) {
+        const json = { 'content-type': 'application/json', ...key }
+        expect(pointersOf(await post(body, json, path)), path).to.have.length(1)
+      }
+    }
+  })
+
+  it('has a few kilobytes for a thousand unknown fields', async () => {
+    const body = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`unknown${n}`, 'x']))
+    const answer = await post(body, {}, '/v1/accounts')
+    expectProblem(answer, 'invalid_request')
+    expect(answer.text).to.have.length.below(4000)
   })
 
   it('names every unknown field of a body', async () => {

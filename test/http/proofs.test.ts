@@ -107,6 +107,8 @@ describe('day seals and proofs over HTTP', () => {
       'entries_root',
       'receipts',
       'receipts_root',
+      'people',
+      'people_head',
       'root',
       'receipts_without_pdf',
       'sealed_at',

@@ -378,9 +378,23 @@ describe('a cookie', () => {
 
   it('is a session’s, and nothing beside a token counts', async () => {
     const [, token] = cookie.split('bahi_session=')
-    for (const wrong of [`bahi_session=x`, `bahi_session=${token}; bahi_session=${token}`]) {
-      const more = { role: null, headers: { cookie: wrong } }
-      expect((await service.call('GET', '/v1/me', more)).status, wrong).to.equal(401)
+    const statusOf = async (cookies: string) =>
+      (await service.call('GET', '/v1/me', { role: null, headers: { cookie: cookies } })).status
+    for (const wrong of [
+      'bahi_session=x',
+      'bahi_session=x; bahi_session=y; bahi_session=',
+      `bahi_session=1; bahi_session=2; bahi_session=3; bahi_session=${token}`,
+      `__Host-bahi_session=${token}`,
+    ]) {
+      expect(await statusOf(wrong), wrong).to.equal(401)
+    }
+    // Another site of the same domain may have set one, before ours or behind it.
+    for (const right of [
+      `bahi_session=x; bahi_session=${token}`,
+      `bahi_session=${token}; bahi_session=x`,
+      `bahi_session=${token}; bahi_session=${token}`,
+    ]) {
+      expect(await statusOf(right), right).to.equal(200)
     }
     const headers = { cookie, authorization: 'Bearer nonsense' }
     expect((await service.call('GET', '/v1/me', { headers })).status).to.equal(401)

@@ -88,6 +88,12 @@ describe('users', () => {
       await createOrganisation(client, service.config.dataKeys, { ...spec, gateways: [] })
     })
     const mine = await addPerson(service, 'mine@example.org', 'admin')
+    const asked = await service.call('POST', '/v1/users', {
+      role: 'admin',
+      body: { email: 'asked@example.org', name: 'Asked', role: 'viewer' },
+    })
+    const invitation = `/v1/users/${(asked.json['user'] as Row).id}/invitation`
+    expect((await service.call('GET', invitation, { role: 'admin' })).status).to.equal(200)
     const key = await service.call('POST', '/v1/api-keys', {
       role: 'admin',
       body: { name: 'mine', role: 'viewer' },
@@ -99,6 +105,7 @@ describe('users', () => {
       ['GET', `/v1/users/${mine.id}`, undefined],
       ['PATCH', `/v1/users/${mine.id}`, { role: 'viewer' }],
       ['POST', `/v1/users/${mine.id}/reset`, undefined],
+      ['GET', invitation, undefined],
       ['POST', `/v1/api-keys/${keyId}/revoke`, undefined],
     ] as const) {
       expect((await callWith(service, other, method, path, body)).status, path).to.equal(404)

@@ -5,6 +5,7 @@ import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { signToken } from '../../src/http/auth.ts'
 import { fitting, type Schema } from '../support/arbitrary.ts'
+import { donationRequest } from '../support/bodies.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import {
   GATEWAYS_URL,
@@ -48,6 +49,9 @@ describe('the walls', () => {
     await postEntry(service, 'walled', entryBody({ description: MARK }))
     const limits = { limits: [{ currency: 'INR', amount: 99 }] }
     await service.call('PUT', '/v1/approval-limits', { role: 'admin', body: limits })
+    // A donation of its own, which is expanded beside all others.
+    const own = await asOther('POST', '/v1/donations', donationRequest({ gateway: 'payu' }))
+    expect(own.status, own.text).to.equal(201)
     const proposed = await postEntry(service, 'proposed', entryBody({ description: MARK }))
     expect(proposed.status).to.equal(202)
   })
@@ -124,9 +128,11 @@ describe('the walls', () => {
     const before = await allOfFirst()
     const leaks: string[] = []
     let operations = 0
+    let expanding = 0
     for (const [template, item] of Object.entries(contract.paths)) {
       for (const [method, offered] of Object.entries(item)) {
         operations += 1
+        expanding += offered.parameters.some(({ name }) => name === 'expand') ? 1 : 0
         for (const { path, body } of attempts(template, offered, ids)) {
           const answer = await asOther(method.toUpperCase(), path, body)
           const own = `${path}${JSON.stringify(body) ?? ''}`
@@ -144,6 +150,7 @@ describe('the walls', () => {
     expect(await allOfFirst()).to.deep.equal(before)
     const all = Object.values(contract.paths).flatMap((item) => Object.keys(item))
     expect(operations, 'every operation was tried').to.equal(all.length)
+    expect(expanding, 'and those that expand did').to.be.at.least(8)
   })
 
   /** The operation with each of the other's ids that could fit, and a few bodies that fit. */
@@ -166,10 +173,19 @@ describe('the walls', () => {
     const form = new RegExp(typeof pattern === 'string' ? pattern : '^')
     const fits = ids.filter((id) => form.test(id))
     const values = parameter === undefined ? [''] : [...fits, 'je_1', 'acc_1', '2026-05', '1']
-    const query = parameters.some((one) => one.name === 'limit') ? '?limit=100' : ''
+    const query = new URLSearchParams()
+    for (const { name, schema: of } of parameters) {
+      if (name === 'limit') {
+        query.set(name, '100')
+      }
+      if (name === 'expand') {
+        query.set(name, String((of['items'] as { enum: string[] }).enum))
+      }
+    }
+    const more = query.size === 0 ? '' : `?${query.toString()}`
     for (const value of values) {
       for (const body of bodies) {
-        yield { path: template.replaceAll(/\{\w+\}/g, value) + query, body }
+        yield { path: template.replaceAll(/\{\w+\}/g, value) + more, body }
       }
     }
   }

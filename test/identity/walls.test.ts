@@ -1,10 +1,20 @@
 /** What the database itself does not let the application do with users, sessions and keys. */
 import { expect } from 'chai'
+import { bind } from '../../src/identity/identities.ts'
 import { fetchOutside } from '../../src/identity/outside.ts'
 import { addPerson, sessionOf } from '../support/people.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-const TABLES = ['users', 'user_invitations', 'sessions', 'api_keys', 'oidc_providers'] as const
+const TABLES = [
+  'users',
+  'user_invitations',
+  'invitation_emails',
+  'invitation_settings',
+  'user_identities',
+  'sessions',
+  'api_keys',
+  'oidc_providers',
+] as const
 
 describe('the tables of identity', () => {
   let service: TestService
@@ -16,6 +26,13 @@ describe('the tables of identity', () => {
     await service.call('POST', `/v1/users`, {
       role: 'admin',
       body: { email: 'new@example.org', name: 'New', role: 'viewer' },
+    })
+    await service.call('PUT', '/v1/invitation-settings', {
+      role: 'admin',
+      body: { email_only: false },
+    })
+    await service.parts.db.transact(1, async (trx) => {
+      await bind(trx, person.id, { issuer: 'https://login.example', subject: 'somebody' })
     })
     const key = { name: 'key', role: 'viewer' }
     await service.call('POST', '/v1/api-keys', { role: 'admin', body: key })
@@ -72,6 +89,10 @@ describe('the tables of identity', () => {
       `update sessions set expires_at = now() + interval '1 day'`,
       `update sessions set token_hash = sha256('')`,
       `update user_invitations set expires_at = now()`,
+      `update invitation_emails set token_hash = sha256('')`,
+      `update invitation_emails set page_url = 'https://evil.example/'`,
+      `update user_identities set subject = 'another'`,
+      `update user_identities set user_id = 'another'`,
     ]) {
       expect(await rejects(sql), sql).to.contain('permission denied')
     }

@@ -1,7 +1,6 @@
 /** Books for a test file: a database of its own with two organisations, and drafts to post. */
 import pg from 'pg'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
-import { asOwner } from '../../scripts/stack.ts'
 import { readKeyring, type Keyring } from '../../src/base/crypto.ts'
 import { openDatabase, type Database } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
@@ -59,14 +58,13 @@ export async function openBooks(poolSize = 8): Promise<Books> {
       )
     },
     async own(sql) {
-      await asOwner(database.ownerUrl, async (client) => {
+      await database.asOwner(async (client) => {
         await client.query(sql)
       })
     },
     async addOrganisation(orgId) {
       const spec = testOrganisation(GATEWAYS_URL, { orgId, slug: `test-${orgId}` })
-      const endpoints = await asOwner(
-        database.ownerUrl,
+      const endpoints = await database.asOwner(
         async (client) => await createOrganisation(client, keyring, spec),
       )
       if (endpoints.size === 0) {

@@ -1,12 +1,8 @@
 /** Where webhooks may go: every kind of closed address, however it is written. */
 import { expect } from 'chai'
 import fc from 'fast-check'
-import {
-  isLoopback,
-  isPublicAddress,
-  mayReach,
-  reasonAgainst,
-} from '../../src/notifications/address.ts'
+import { isLoopback, isPublicAddress } from '../../src/base/public-address.ts'
+import { mayReach, reasonAgainst } from '../../src/notifications/address.ts'
 
 const PRODUCTION = { loopback: false }
 const DEVELOPMENT = { loopback: true }

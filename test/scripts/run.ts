@@ -10,7 +10,7 @@ export interface Ended {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Ends when the process does; `env` is all that it gets beside PATH. */
+/** Ends when the process does; `env` is all that it gets beside PATH and compiled modules. */
 export async function run(
   script: string,
   args: readonly string[] = [],
@@ -18,7 +18,11 @@ export async function run(
 ): Promise<Ended> {
   const child = spawn(process.execPath, [root + script, ...args], {
     cwd: root,
-    env: { PATH: process.env['PATH'], ...env },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''

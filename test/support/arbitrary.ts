@@ -16,9 +16,10 @@ export function fitting(schema: Schema, root: JsonObject, depth = 0): fc.Arbitra
   if (schema['const'] !== undefined) {
     return fc.constant(schema['const'])
   }
-  const either = [...schemasIn(schema['anyOf']), ...schemasIn(schema['oneOf'])]
+  const { anyOf, oneOf, ...rest } = schema
+  const either = [...schemasIn(anyOf), ...schemasIn(oneOf)]
   if (either.length > 0) {
-    return fc.oneof(...either.map((one) => fitting(one, root, depth)))
+    return fc.oneof(...either.map((one) => fitting(both(rest, one), root, depth)))
   }
   if (Array.isArray(schema['enum'])) {
     return fc.constantFrom(...schema['enum'])
@@ -39,15 +40,31 @@ function ofType(type: string, schema: Schema, root: JsonObject, depth: number): 
     case 'string':
       return texts(schema)
     case 'array':
-      return fc.array(fitting(schemaIn(schema['items']), root, depth + 1), {
-        minLength: numberIn(schema['minItems'], 0),
-        maxLength: depth > DEPTH_MAX ? 1 : Math.min(numberIn(schema['maxItems'], 4), 4),
-      })
+      return arrays(schema, root, depth)
     case 'object':
       return objects(schema, root, depth)
     default:
       return anything
   }
+}
+
+/** One schema with what a variant of it says beside: fields that it narrows, forbids, requires. */
+function both(base: Schema, variant: Schema): Schema {
+  const names = [base, variant].flatMap((one) =>
+    Array.isArray(one['required']) ? one['required'] : [],
+  )
+  const fields = { ...schemaIn(base['properties']), ...schemaIn(variant['properties']) }
+  return { ...base, ...variant, properties: fields, required: names }
+}
+
+function arrays(schema: Schema, root: JsonObject, depth: number): fc.Arbitrary<Json> {
+  const minLength = numberIn(schema['minItems'], 0)
+  const maxLength = Math.max(minLength, depth > DEPTH_MAX ? 1 : numberIn(schema['maxItems'], 4))
+  const items = fitting(schemaIn(schema['items']), root, depth + 1)
+  const bounds = { minLength, maxLength: Math.min(maxLength, Math.max(minLength, 4)) }
+  return schema['uniqueItems'] === true
+    ? fc.uniqueArray(items, { ...bounds, selector: (one) => JSON.stringify(one) })
+    : fc.array(items, bounds)
 }
 
 function integers(schema: Schema): fc.Arbitrary<Json> {
@@ -83,7 +100,9 @@ function texts(schema: Schema): fc.Arbitrary<Json> {
 }
 
 function objects(schema: Schema, root: JsonObject, depth: number): fc.Arbitrary<Json> {
-  const properties = Object.entries(schemaIn(schema['properties']))
+  const properties = Object.entries(schemaIn(schema['properties'])).filter(
+    ([, field]) => field !== false,
+  )
   const required = Array.isArray(schema['required']) ? schema['required'].map(String) : []
   if (properties.length === 0 && schema['additionalProperties'] !== false) {
     const values = fitting(schemaIn(schema['additionalProperties']), root, depth + 1)

@@ -187,7 +187,8 @@ function idToken(provider: IdentityProvider, nonce: string): string {
   const claims = {
     iss: provider.url,
     aud: provider.client.id,
-    sub: 'somebody',
+    // Each address is somebody of his own, unless the claims say another thing.
+    sub: `person ${JSON.stringify(provider.claims['email'] ?? null).toLowerCase()}`,
     iat: now,
     exp: now + 60,
     nonce,

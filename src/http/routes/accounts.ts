@@ -21,13 +21,11 @@ import {
 } from '../account-view.ts'
 import { pageOf } from '../answers.ts'
 import { membersOf } from '../audited.ts'
+import { CODE_PATTERN, TYPES_OF_CODES } from '../patterns.ts'
 import { limit, numberedId } from '../input.ts'
 import { line, metadata } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-
-/** The contract's patterns are narrower than the rule, which is too long for one. */
-const TYPES_OF_CODES = '(assets|liabilities|equity|income|expenses)'
 
 const group = z
   .string()
@@ -74,7 +72,7 @@ const openBody = z.strictObject({
   code: z
     .string()
     .refine(isAccountCode, 'must be a path below one of the five types, such as expenses:travel')
-    .meta({ pattern: `^${TYPES_OF_CODES}:[a-z0-9-]{1,50}(:[a-z0-9_-]{1,50}){0,2}$` }),
+    .meta({ pattern: `^${CODE_PATTERN}$` }),
   name: line(200),
   currency,
   normal: z.enum(['debit', 'credit']).optional(),

@@ -1,13 +1,18 @@
 /** /v1/api-keys: keys for machines, shown once, with a role or less, an end, and a last use. */
 import { z } from 'zod'
+import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import {
   createKey,
+  findKey,
   KEY_DAYS_DEFAULT,
   KEY_DAYS_MAX,
   listKeys,
   revokeKey,
+  takeOverKey,
+  type ApiKey,
 } from '../../identity/api-keys.ts'
+import { personOf } from '../../identity/persons.ts'
 import { pageOf } from '../answers.ts'
 import { assertGives } from '../auth.ts'
 import { apiKey, keyView, permissionName, role } from '../identity-view.ts'
@@ -15,7 +20,7 @@ import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-import { rolesWith } from '../permissions.ts'
+import { PERMISSION_NAMES, permissionsOfKey, ROLES } from '../permissions.ts'
 
 const createBody = z
   .strictObject({
@@ -25,11 +30,24 @@ const createBody = z
     expires_in_days: z.int().min(1).max(KEY_DAYS_MAX).default(KEY_DAYS_DEFAULT),
   })
   .refine(
-    (given) => given.permissions?.every((one) => rolesWith(one).includes(given.role)) ?? true,
-    { error: 'must all be permissions of the role', path: ['permissions'] },
+    ({ role: as, permissions }) =>
+      permissions?.every((one) => permissionsOfKey(as, null, null).has(one)) ?? true,
+    { error: 'must all be permissions of the role that a key can have', path: ['permissions'] },
   )
+  .meta({
+    anyOf: ROLES.map((one) => ({
+      properties: {
+        role: { const: one },
+        permissions: {
+          items: {
+            enum: PERMISSION_NAMES.filter((name) => permissionsOfKey(one, null, null).has(name)),
+          },
+        },
+      },
+    })),
+  })
 
-export function apiKeyOperations(): Operation[] {
+export function apiKeyOperations({ config }: Pick<Parts, 'config'>): Operation[] {
   return [
     operation(
       {
@@ -49,7 +67,7 @@ export function apiKeyOperations(): Operation[] {
         },
       },
     ),
-    createOperation(),
+    createOperation(config.jwtSecret),
     operation(
       {
         id: 'revokeApiKey',
@@ -65,25 +83,55 @@ export function apiKeyOperations(): Operation[] {
       {
         queue: null,
         async write(trx, { params: { id }, principal }) {
-          const revoked = await revokeKey(trx, id, principal.subject)
-          if (revoked === undefined) {
-            throw new Problem('not_found', { detail: 'There is no such API key.' })
-          }
+          const revoked = there(await revokeKey(trx, id, principal.subject))
           return { status: 200, body: keyView(revoked) }
         },
       },
     ),
+    takeOverOperation(),
   ]
 }
 
-function createOperation(): Operation {
+function takeOverOperation(): Operation {
+  return operation(
+    {
+      id: 'takeOverApiKey',
+      method: 'post',
+      path: '/api-keys/{id}/take-over',
+      tag: 'Identity',
+      summary: 'Answer for an API key from now on: it goes on where who did is disabled',
+      permission: 'keys.manage',
+      key: 'optional',
+      params: z.object({ id: idOfKind('key') }),
+      answers: { 200: { what: 'Its secret stays; one that was revoked stays so.', body: apiKey } },
+    },
+    {
+      queue: null,
+      async write(trx, { params: { id }, principal }) {
+        const was = there(await findKey(trx, id))
+        assertGives(principal, { role: was.role, only: was.permissions, to: 'key' })
+        const now = there(await takeOverKey(trx, id, await personOf(trx, principal.subject)))
+        return { status: 200, body: keyView(now), before: { owner: was.owner } }
+      },
+    },
+  )
+}
+
+function there(found: ApiKey | undefined): ApiKey {
+  if (found === undefined) {
+    throw new Problem('not_found', { detail: 'There is no such API key.' })
+  }
+  return found
+}
+
+function createOperation(jwtSecret: string): Operation {
   return operation(
     {
       id: 'createApiKey',
       method: 'post',
       path: '/api-keys',
       tag: 'Identity',
-      summary: 'Make an API key of a role, or of some of its permissions',
+      summary: 'Make an API key of a role, or of some of its permissions; none decides or signs in',
       permission: 'keys.manage',
       key: 'optional',
       body: createBody,
@@ -103,14 +151,14 @@ function createOperation(): Operation {
       queue: null,
       async write(trx, { body, principal }) {
         const only = body.permissions ?? null
-        assertGives(principal, { role: body.role, only })
+        assertGives(principal, { role: body.role, only, to: 'key' })
         const asked = {
           name: body.name,
           role: body.role,
           permissions: only === null ? null : [...new Set(only)],
           days: body.expires_in_days,
         }
-        const { key, text } = await createKey(trx, asked, principal.subject)
+        const { key, text } = await createKey(trx, asked, principal.subject, jwtSecret)
         const view = keyView(key)
         return {
           status: 201,

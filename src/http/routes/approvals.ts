@@ -1,4 +1,4 @@
-/** /v1/approvals: entries above the limit, which one asks for and another decides; the limits. */
+/** /v1/approvals: entries above the limit and looser limits: one asks for them, another decides. */
 import { z } from 'zod'
 import {
   APPROVAL_STATES,
@@ -7,18 +7,29 @@ import {
   findApproval,
   listApprovals,
   type Approval,
+  type Decision,
+  type Verb,
 } from '../../approvals/approvals.ts'
-import { readLimits, setLimits, type ApprovalLimit } from '../../approvals/limits.ts'
 import type { Trx } from '../../base/db.ts'
-import { minorToJson } from '../../base/money.ts'
-import { currencyCode, pageOf } from '../answers.ts'
+import { Problem } from '../../base/problem.ts'
+import {
+  areSamePerson,
+  invitationSeenBy,
+  personOf,
+  personsBehind,
+  standingOf,
+} from '../../identity/persons.ts'
+import { pageOf } from '../answers.ts'
 import { approval, approvalView } from '../approval-view.ts'
+import { permissionsFor } from '../auth.ts'
 import { postAsked } from '../entry-verbs.ts'
 import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-import { permissionsOf, ROLES } from '../permissions.ts'
+import { ROLES } from '../permissions.ts'
+import type { Principal } from '../request.ts'
+import { applyLimits, limitOperations } from './approval-limits.ts'
 import { POSTING_PROBLEMS } from './journal-posting.ts'
 
 const approvalId = idOfKind('apr').meta({ pattern: '^apr_[0-9a-hjkmnp-tv-z]{26}$' })
@@ -26,30 +37,6 @@ const approvalId = idOfKind('apr').meta({ pattern: '^apr_[0-9a-hjkmnp-tv-z]{26}$
 const params = z.object({ id: approvalId })
 
 const reason = line(500)
-
-const oneLimit = z.strictObject({
-  currency: currencyCode.regex(/^[A-Z][A-Z0-9]{2,11}$/, 'must be a currency code such as INR'),
-  amount: z
-    .int('must be a whole number of minor units')
-    .min(0, 'must not be below 0')
-    .transform(BigInt),
-})
-
-const limitsBody = z.strictObject({
-  limits: z
-    .array(oneLimit)
-    .max(100, 'must have at most 100 limits')
-    .refine((all) => new Set(all.map(({ currency }) => currency)).size === all.length, {
-      error: 'must have each currency once',
-    }),
-})
-
-const limits = z
-  .strictObject({ limits: z.array(z.strictObject({ currency: currencyCode, amount: z.int() })) })
-  .meta({
-    id: 'ApprovalLimits',
-    description: 'Minor units that an entry may debit without another’s consent, by currency.',
-  })
 
 const DECISION_PROBLEMS = ['approval_decided', 'own_proposal'] as const
 
@@ -110,55 +97,115 @@ function approveOperation(): Operation {
       method: 'post',
       path: '/approvals/{id}/approve',
       tag: 'Approvals',
-      summary: 'Consent: the entry is posted now, as its maker asked for it',
+      summary: 'Consent: the entry is posted, or the limits stand, as their maker asked for it',
       permission: 'approvals.decide',
       params,
       key: 'required',
       body: z.strictObject({ reason: reason.optional() }),
-      answers: { 200: { what: 'Posted.', body: approval } },
-      problems: [...DECISION_PROBLEMS, ...POSTING_PROBLEMS, 'unknown_currency'],
+      answers: { 200: { what: 'Posted, or set.', body: approval } },
+      problems: [
+        ...DECISION_PROBLEMS,
+        ...POSTING_PROBLEMS,
+        'maker_left',
+        'precondition_failed',
+        'unknown_currency',
+      ],
     },
     {
       queue: 'journal',
       async write(trx, { params: { id }, body, principal }) {
         const asked = await findApproval(trx, id)
-        assertMayDecide(asked, { state: 'approved', by: principal.subject })
-        const decided = await decide(trx, id, {
-          state: 'approved',
-          by: principal.subject,
-          reason: body.reason ?? null,
-          postedNo: await postApproved(trx, asked, principal.subject, principal.orgId),
+        const decision = await decisionOf(trx, asked, 'approved', principal)
+        await assertUnseen(trx, asked, principal)
+        const maker = await makerOf(trx, asked, principal.orgId)
+        const reason = body.reason ?? null
+        if (asked.verb === 'limits') {
+          // Decided first: the database lets nothing be loosened before.
+          const decided = await decide(trx, id, { ...decision, reason, postedNo: null })
+          await applyLimits(trx, asked)
+          return { status: 200, body: approvalView(decided) }
+        }
+        const postedNo = await postApproved(trx, asked, asked.verb, {
+          maker,
+          approvedBy: principal.subject,
         })
+        const decided = await decide(trx, id, { ...decision, reason, postedNo })
         return { status: 200, body: approvalView(decided) }
       },
     },
   )
 }
 
-/** Throws why the ledger refuses the entry: nothing is decided then. */
+/** Who decides, and as what person. Throws `approval_decided` and `own_proposal`. */
+async function decisionOf(
+  trx: Trx,
+  asked: Approval,
+  state: Decision['state'],
+  { subject }: Principal,
+): Promise<Pick<Decision, 'state' | 'by' | 'person'>> {
+  const person = await personOf(trx, subject)
+  const isSamePerson = await isMaker(trx, asked, person)
+  assertMayDecide(asked, { state, isSamePerson })
+  // One who withdraws what he asked for under another name of his does so as its maker.
+  return { state, by: subject, person: state === 'withdrawn' ? asked.madePerson : person }
+}
+
+/** Whether a person asked for it, or knows the key that did. */
+async function isMaker(trx: Trx, { madeBy, madePerson }: Approval, person: string) {
+  for (const one of new Set([madePerson, ...(await personsBehind(trx, madeBy))])) {
+    if (await areSamePerson(trx, person, one)) {
+      return true
+    }
+  }
+  return false
+}
+
+/** Throws `own_proposal` where the maker may know the password of who consents. */
+async function assertUnseen(trx: Trx, asked: Approval, { subject }: Principal): Promise<void> {
+  const seenBy = await invitationSeenBy(trx, subject)
+  if (seenBy !== null && (await isMaker(trx, asked, seenBy))) {
+    const detail =
+      'Who asked for it was shown the invitation by which you set your password, and could be ' +
+      'you. Somebody else decides; or have yourself reset by another, or by email only ' +
+      '(PUT /v1/invitation-settings).'
+    throw new Problem('own_proposal', { detail, moved: 'no' })
+  }
+}
+
+/**
+ * The maker with what he may do now. Throws `maker_left` where that is not what he asked for any
+ * more (moved: no).
+ */
+async function makerOf(trx: Trx, asked: Approval, orgId: number): Promise<Principal> {
+  const madeAs = ROLES.find((one) => one === asked.madeAs)
+  if (madeAs === undefined) {
+    throw new Error(`${asked.approvalId} was made by a role that is none: ${asked.madeAs}`)
+  }
+  const subject = asked.madeBy
+  const standing = await standingOf(trx, subject, madeAs)
+  const permissions = standing === null ? null : permissionsFor(subject, standing)
+  const needed = asked.verb === 'limits' ? 'approvals.limits' : 'books.post'
+  if (standing === null || permissions === null || !permissions.has(needed)) {
+    const detail = `${subject} may not do it any more (${needed}); somebody else asks for it anew.`
+    throw new Problem('maker_left', { detail, moved: 'no' })
+  }
+  return { subject, orgId, role: standing.role, permissions, user: null }
+}
+
+/** Throws why the ledger refuses the entry, or its maker may not post it so: nothing is decided. */
 async function postApproved(
   trx: Trx,
   asked: Approval,
-  approvedBy: string,
-  orgId: number,
+  verb: Verb,
+  by: { maker: Principal; approvedBy: string },
 ): Promise<bigint> {
-  const role = ROLES.find((one) => one === asked.madeAs)
-  if (role === undefined) {
-    throw new Error(`${asked.approvalId} was made by a role that is none: ${asked.madeAs}`)
-  }
   const result = await postAsked(trx, {
-    verb: asked.verb,
+    verb,
     entryNo: asked.entryNo,
     body: asked.body,
     key: asked.idempotencyKey,
-    principal: {
-      subject: asked.madeBy,
-      orgId,
-      role,
-      permissions: permissionsOf(role, null),
-      user: null,
-    },
-    approvedBy,
+    principal: by.maker,
+    approvedBy: by.approvedBy,
   })
   if (result.status === 'refused') {
     throw result.problem
@@ -185,59 +232,15 @@ function refusingOperations(): Operation[] {
       {
         queue: 'journal',
         async write(trx, { params: { id }, body, principal }) {
-          const decision = { state, by: principal.subject, reason: body.reason, postedNo: null }
-          assertMayDecide(await findApproval(trx, id), decision)
-          return { status: 200, body: approvalView(await decide(trx, id, decision)) }
+          const decision = await decisionOf(trx, await findApproval(trx, id), state, principal)
+          const decided = await decide(trx, id, {
+            ...decision,
+            reason: body.reason,
+            postedNo: null,
+          })
+          return { status: 200, body: approvalView(decided) }
         },
       },
     ),
   )
-}
-
-function limitOperations(): Operation[] {
-  return [
-    operation(
-      {
-        id: 'getApprovalLimits',
-        method: 'get',
-        path: '/approval-limits',
-        tag: 'Approvals',
-        summary: 'How much may be posted by hand without another’s consent',
-        permission: 'approvals.read',
-        answers: {
-          200: { what: 'By currency; one that is not there has no limit.', body: limits },
-        },
-      },
-      {
-        async read(trx) {
-          return { status: 200, body: limitsView(await readLimits(trx)) }
-        },
-      },
-    ),
-    operation(
-      {
-        id: 'setApprovalLimits',
-        method: 'put',
-        path: '/approval-limits',
-        tag: 'Approvals',
-        summary: 'Set these limits and no others',
-        permission: 'approvals.limits',
-        body: limitsBody,
-        answers: { 200: { what: 'As they are now.', body: limits } },
-      },
-      {
-        queue: 'journal',
-        async write(trx, { body }) {
-          await setLimits(trx, body.limits)
-          return { status: 200, body: limitsView(await readLimits(trx)) }
-        },
-      },
-    ),
-  ]
-}
-
-function limitsView(all: readonly ApprovalLimit[]): z.input<typeof limits> {
-  return {
-    limits: all.map(({ currency, amount }) => ({ currency, amount: minorToJson(amount) })),
-  }
 }

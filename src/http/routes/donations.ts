@@ -6,7 +6,7 @@ import { openDonation, type NewDonation, type OpenedDonation } from '../../donat
 import { GATEWAY_NAMES } from '../../gateways/fact.ts'
 import { idText, minorUnits, texts } from '../answers.ts'
 import type { Audited } from '../audited.ts'
-import { line } from '../line.ts'
+import { anyText, email, line, NAME_PATTERN } from '../line.ts'
 import { operation, type Operation } from '../operation.ts'
 import { taxId } from '../tax-id.ts'
 
@@ -16,9 +16,9 @@ const AMOUNT_MAX = 10_000_000_000
 
 const donor = z.strictObject({
   name: line(120)
-    .regex(/\p{L}/u, 'must have a letter in it')
-    .meta({ pattern: '^[A-Za-z][^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' }),
-  email: z.email('must be an email address').max(254),
+    .refine((text) => /\p{L}/u.test(text), 'must have a letter in it')
+    .meta({ pattern: NAME_PATTERN }),
+  email,
   phone: z
     .string()
     .regex(/^\+?[0-9]{8,15}$/, 'must have 8 to 15 digits, with + for a country code')
@@ -44,19 +44,26 @@ const body = z
       .min(AMOUNT_MIN, `must be at least ${AMOUNT_MIN} paise`)
       .max(AMOUNT_MAX, `must be at most ${AMOUNT_MAX} paise`),
     currency: z.literal('INR'),
-    fund: z.string().min(1).max(40),
+    fund: anyText(40).min(1),
     nature: z.enum(['general', 'corpus', 'specific_grant']).default('general'),
     corpus_direction: line(500).optional(),
     purpose: line(200).optional(),
     return_url: z
       .url({ protocol: /^https?$/ })
       .max(500)
+      .meta({ pattern: '^https?://' })
       .optional(),
     donor,
   })
   .refine((given) => given.nature !== 'corpus' || given.corpus_direction !== undefined, {
     path: ['corpus_direction'],
     error: 'a corpus gift needs the donor’s written direction',
+  })
+  .meta({
+    anyOf: [
+      { properties: { nature: { enum: ['general', 'specific_grant'] } } },
+      { required: ['corpus_direction'] },
+    ],
   })
 
 /** What the page that takes the donor to the gateway needs, in the gateway's own names. */

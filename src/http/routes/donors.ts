@@ -1,6 +1,5 @@
 /** /v1/donors: list, look up, find by tax id, reveal a tax id with a reason, erase. */
 import { z } from 'zod'
-import { isId } from '../../base/ids.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import {
@@ -8,22 +7,21 @@ import {
   findDonor,
   listDonors,
   openTaxId,
-  REVEALS_AN_HOUR,
-  takeReveal,
+  takeTurn,
+  TURNS_AN_HOUR,
 } from '../../donations/donor-records.ts'
-import { eraseDonor } from '../../donations/erasure.ts'
+import { maskTaxId } from '../../donations/donors.ts'
+import { personOf } from '../../identity/persons.ts'
+import { eraseEverywhere } from '../../inbox/erase.ts'
 import { pageOf } from '../answers.ts'
 import { donor, donorView } from '../donor-view.ts'
 import { reason } from '../entry-input.ts'
-import { LIMIT_DEFAULT, LIMIT_MAX, limit } from '../input.ts'
+import { idOfKind, LIMIT_DEFAULT, LIMIT_MAX, limit } from '../input.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
 import { taxId } from '../tax-id.ts'
 
-const donorId = z
-  .string()
-  .refine((text) => isId('dnr', text), { error: 'must be a donor id' })
-  .meta({ pattern: '^dnr_' })
+const donorId = idOfKind('dnr')
 
 const params = z.object({ id: donorId })
 
@@ -45,7 +43,11 @@ const FIELDS = ['name', 'email', 'phone', 'address', 'tax_id', 'receipt_emails']
 const erased = z
   .strictObject({
     donor,
-    erased: z.array(z.enum(FIELDS)),
+    erased: z.array(z.enum([...FIELDS, 'gateway_contacts'])).meta({
+      description:
+        '`gateway_contacts`: what gateways sent of him; an event of the last week loses it ' +
+        'when it is a week old.',
+    }),
     kept: z
       .array(z.enum([...FIELDS, 'receipts', 'gateway_events']))
       .meta({ description: 'What the law keeps until donor.held_until (Rule 17AA).' }),
@@ -58,7 +60,7 @@ export function donorOperations(parts: Parts): Operation[] {
     getOperation(),
     searchOperation(parts),
     revealOperation(parts),
-    eraseOperation(),
+    eraseOperation(parts),
   ]
 }
 
@@ -108,27 +110,45 @@ function getOperation(): Operation {
   )
 }
 
-function searchOperation({ keyring }: Parts): Operation {
+function searchOperation({ db, keyring }: Parts): Operation {
   return operation(
     {
       id: 'searchDonors',
       method: 'post',
       path: '/donors/search',
       tag: 'Donations',
-      summary: 'Find donors by a tax id, which never stands in a URL',
+      summary:
+        'Find donors by a tax id, which never stands in a URL; ' +
+        `${TURNS_AN_HOUR.search} an hour for a person`,
       permission: 'donors.search',
+      notesRefusals: true,
       body: searchBody,
       answers: { 200: { what: 'By id, downwards; tax ids masked.', body: pageOf(donor) } },
+      problems: ['rate_limited'],
     },
     {
-      queue: null,
-      async write(trx, { body, principal }) {
-        const { tax_id: asked, limit: most, starting_after: after } = body
-        const page = { limit: most + 1, before: after ?? null }
-        const found = await donorsByTaxId(trx, keyring, asked, page)
-        const view = listOf(found, most, donorView(principal))
-        const audited = { type: asked.type, last4: asked.value.slice(-4), found: view.data.length }
-        return { status: 200, body: view, audited }
+      async handle(call) {
+        const { tax_id: asked, limit: most, starting_after: after } = call.body
+        const sought = { type: asked.type, masked: maskTaxId(asked.type, asked.value) }
+        // Whatever comes of it is recorded, so nothing is thrown inside.
+        const outcome = await db.transact(
+          call.principal.orgId,
+          async (trx) => {
+            const waitS = await takeTurn(trx, 'search', await personOf(trx, call.principal.subject))
+            const page = { limit: most + 1, before: after ?? null }
+            const found = waitS > 0 ? [] : await donorsByTaxId(trx, keyring, asked, page)
+            const view = listOf(found, most, donorView(call.principal))
+            const end = waitS > 0 ? { refused: 'rate_limited' } : { found: view.data.length }
+            await call.audit(trx, { after: { ...sought, ...end } })
+            return { waitS, view }
+          },
+          { isolation: 'read committed' },
+        )
+        if (outcome.waitS > 0) {
+          const detail = `One person searches by tax id ${TURNS_AN_HOUR.search} times an hour.`
+          throw new Problem('rate_limited', { detail, retryAfter: outcome.waitS })
+        }
+        return { status: 200, body: outcome.view }
       },
     },
   )
@@ -141,7 +161,7 @@ function revealOperation({ db, keyring }: Parts): Operation {
       method: 'post',
       path: '/donors/{id}/reveal',
       tag: 'Donations',
-      summary: `Reveal a donor’s tax id, with a reason; ${REVEALS_AN_HOUR} an hour`,
+      summary: `Reveal a donor’s tax id, with a reason; ${TURNS_AN_HOUR.reveal} an hour`,
       permission: 'ids.reveal',
       notesRefusals: true,
       params,
@@ -156,19 +176,20 @@ function revealOperation({ db, keyring }: Parts): Operation {
         const outcome = await db.transact(
           call.principal.orgId,
           async (trx) => {
-            const waitS = await takeReveal(trx, call.principal.subject)
+            const person = await personOf(trx, call.principal.subject)
+            const waitS = await takeTurn(trx, 'reveal', person)
             const opened = waitS === 0 ? await openTaxId(trx, keyring, id) : undefined
             const after =
               opened === undefined
                 ? { refused: waitS > 0 ? 'rate_limited' : 'not_found' }
-                : { type: opened.type, last4: opened.value.slice(-4) }
+                : { type: opened.type, masked: maskTaxId(opened.type, opened.value) }
             await call.audit(trx, { after })
             return { waitS, opened }
           },
           { isolation: 'read committed' },
         )
         if (outcome.waitS > 0) {
-          const detail = `One actor has at most ${REVEALS_AN_HOUR} tax ids an hour revealed.`
+          const detail = `One person has at most ${TURNS_AN_HOUR.reveal} tax ids an hour revealed.`
           throw new Problem('rate_limited', { detail, retryAfter: outcome.waitS })
         }
         if (outcome.opened === undefined) {
@@ -181,7 +202,7 @@ function revealOperation({ db, keyring }: Parts): Operation {
   )
 }
 
-function eraseOperation(): Operation {
+function eraseOperation({ keyring }: Parts): Operation {
   return operation(
     {
       id: 'eraseDonor',
@@ -199,7 +220,7 @@ function eraseOperation(): Operation {
     {
       queue: null,
       async write(trx, { params: { id }, principal }) {
-        const done = await eraseDonor(trx, id, new Date())
+        const done = await eraseEverywhere(trx, keyring, id, new Date())
         const what = { erased: done.erased, kept: done.kept }
         const view = donorView(principal)(done.donor)
         const audited = { ...what, held_until: done.donor.held_until }

@@ -27,6 +27,7 @@ const fund = z
 const changeBody = z
   .strictObject({ name: line(100).optional(), state: z.enum(['open', 'closed']).optional() })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
+  .meta({ minProperties: 1 })
 
 const urn = z.string().regex(/^[A-Z0-9]{10,100}$/, 'must be the number of an approval')
 

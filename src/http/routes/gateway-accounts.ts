@@ -1,6 +1,7 @@
 /** /v1/gateway-accounts: the merchant accounts at the gateways; their secrets are never shown. */
 import { z } from 'zod'
-import { seal } from '../../base/crypto.ts'
+import { seal, type Keyring } from '../../base/crypto.ts'
+import type { Trx } from '../../base/db.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { GATEWAY_NAMES } from '../../gateways/fact.ts'
@@ -21,6 +22,7 @@ import {
 } from '../../organisations/webhook-endpoints.ts'
 import { instant, pageOf } from '../answers.ts'
 import { changing } from '../changing.ts'
+import { assertMatch, tagged } from '../etag.ts'
 import { line } from '../line.ts'
 import { operation, type Operation } from '../operation.ts'
 import { keyFault, newGatewayAccount, secret } from '../organisation-input.ts'
@@ -45,6 +47,7 @@ const changeBody = z
     state: z.enum(['enabled', 'disabled']).optional(),
   })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
+  .meta({ minProperties: 1 })
 
 const params = z.object({ id: z.enum(GATEWAY_NAMES) })
 
@@ -59,12 +62,13 @@ export function gatewayAccountOperations(parts: Parts): Operation[] {
         tag: 'Settings',
         summary: 'The merchant accounts at the gateways',
         permission: 'settings.read',
+        etag: 'given',
         answers: { 200: { what: 'All of them, on one page.', body: pageOf(gatewayAccount) } },
       },
       {
-        async read(trx) {
-          const accounts = await listGatewayAccounts(trx, keyring)
-          return { status: 200, body: { data: accounts.map(viewOf), has_more: false } }
+        async read(trx, { request }) {
+          const data = await viewsOf(trx, keyring)
+          return { status: 200, headers: tagged(request, data), body: { data, has_more: false } }
         },
       },
     ),
@@ -126,13 +130,16 @@ function changeOperation({ keyring }: Parts): Operation {
       permission: 'settings.write',
       params,
       body: changeBody,
+      // Of the list that it was read in: there are two accounts at the most.
+      etag: 'checked',
       answers: { 200: { what: 'As it is now.', body: gatewayAccount } },
       problems: ['limit_reached'],
     },
     {
       queue: null,
-      async write(trx, { params: { id: gateway }, body }) {
+      async write(trx, { params: { id: gateway }, body, request }) {
         const was = await findGatewayAccount(trx, keyring, gateway)
+        assertMatch(request, await viewsOf(trx, keyring))
         const fault = keyFault(gateway, was.account, body.key_id ?? was.keyId)
         if (fault !== null) {
           const errors = [{ pointer: '/key_id', detail: fault }]
@@ -153,10 +160,15 @@ function changeOperation({ keyring }: Parts): Operation {
             })
           }
         }
-        return { status: 200, body: viewOf(account), before: viewOf(was) }
+        const headers = tagged(request, await viewsOf(trx, keyring))
+        return { status: 200, headers, body: viewOf(account), before: viewOf(was) }
       },
     },
   )
+}
+
+async function viewsOf(trx: Trx, keyring: Keyring): Promise<z.input<typeof gatewayAccount>[]> {
+  return (await listGatewayAccounts(trx, keyring)).map(viewOf)
 }
 
 function viewOf(one: AccountView): z.input<typeof gatewayAccount> {

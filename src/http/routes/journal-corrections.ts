@@ -8,7 +8,7 @@ import { postAsked } from '../entry-verbs.ts'
 import { numberedId } from '../input.ts'
 import { operation, type Operation } from '../operation.ts'
 import { proposalReply, requestOf } from '../proposal.ts'
-import { POSTED, postedReply, POSTING_PROBLEMS } from './journal-posting.ts'
+import { ENTRY_BYTES_MAX, POSTED, postedReply, POSTING_PROBLEMS } from './journal-posting.ts'
 
 const params = z.object({ id: numberedId('je') })
 
@@ -43,6 +43,7 @@ export function journalCorrectionOperations({ db }: Parts): Operation[] {
         params,
         key: 'required',
         body: adjustBody,
+        bodyBytesMax: ENTRY_BYTES_MAX,
         answers: POSTED,
         problems: POSTING_PROBLEMS,
       },

@@ -1,16 +1,32 @@
 /** GET /v1/journal-entries: what was posted, newest first. */
 import { z } from 'zod'
 import { Problem } from '../../base/problem.ts'
-import { findEntry, listEntries } from '../../ledger/reading/entries.ts'
+import { findEntries, findEntry, listEntries } from '../../ledger/reading/entries.ts'
 import { pageOf } from '../answers.ts'
-import { entryView, journalEntry } from '../entry-view.ts'
+import { entryId, entryView, journalEntry } from '../entry-view.ts'
+import { expandable, expandableOperation, type Expansion } from '../expand.ts'
 import { isoDate, limit, numberedId } from '../input.ts'
+import { anyText } from '../line.ts'
 import { listOf } from '../list.ts'
-import { operation, type Operation } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+
+const entryExpansion: Expansion = {
+  permission: 'books.read',
+  view: journalEntry,
+  async load(trx, ids) {
+    const entries = await findEntries(
+      trx,
+      ids.map((id) => numberedId('je').parse(id)),
+    )
+    return new Map(entries.map((entry) => [entryId(entry.entry_no), entryView(entry)]))
+  },
+}
+
+const expand = expandable(journalEntry, { reverses: entryExpansion, reversed_by: entryExpansion })
 
 export function journalEntryOperations(): Operation[] {
   return [
-    operation(
+    expandableOperation(
       {
         id: 'listJournalEntries',
         method: 'get',
@@ -23,8 +39,9 @@ export function journalEntryOperations(): Operation[] {
           starting_after: numberedId('je').optional(),
           from: isoDate.optional(),
           to: isoDate.optional(),
-          kind: z.string().max(40).optional(),
+          kind: anyText(40).optional(),
         }),
+        expand,
         answers: { 200: { what: 'By number, downwards.', body: pageOf(journalEntry) } },
       },
       {
@@ -35,7 +52,7 @@ export function journalEntryOperations(): Operation[] {
         },
       },
     ),
-    operation(
+    expandableOperation(
       {
         id: 'getJournalEntry',
         method: 'get',
@@ -44,6 +61,7 @@ export function journalEntryOperations(): Operation[] {
         summary: 'One entry with its postings',
         permission: 'books.read',
         params: z.object({ id: numberedId('je') }),
+        expand,
         answers: { 200: { what: 'The entry.', body: journalEntry } },
       },
       {

@@ -20,7 +20,7 @@ import { problemSchema, problemView } from '../problem-json.ts'
 import { requestIdOf } from '../request.ts'
 
 /** A thousand lines fit. */
-const ENTRY_BYTES_MAX = 320 * 1024
+export const ENTRY_BYTES_MAX = 320 * 1024
 /** A thousand entries fit. */
 const BATCH_BYTES_MAX = 5 * 1024 * 1024
 

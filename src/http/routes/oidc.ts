@@ -60,7 +60,7 @@ const printable = z
   .string()
   .regex(/^[\x21-\x7e]{1,500}$/, 'must be 1 to 500 visible ASCII characters')
 
-const SHARED = { path: '/oidc-provider', tag: 'Identity', permission: 'settings.write' } as const
+const SHARED = { path: '/oidc-provider', tag: 'Identity', permission: 'identity.manage' } as const
 
 export function oidcProviderOperations(parts: Parts, publicUrl: () => string): Operation[] {
   const redirectUri = () => redirectUriOf(publicUrl)
@@ -94,7 +94,8 @@ function putOperation(parts: Parts, redirectUri: () => string): Operation {
     issuer: z
       .string()
       .max(500)
-      .refine((text) => isIssuer(text, parts.config.production), 'must be an https URL'),
+      .refine((text) => isIssuer(text, parts.config.production), 'must be an https URL')
+      .meta({ pattern: '^https?://[^\\s?#@]+$', format: 'uri' }),
     client_id: line(200),
     client_secret: printable,
     enabled: z.boolean().default(true),

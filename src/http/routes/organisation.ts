@@ -1,5 +1,6 @@
 /** /v1/organisation: who the caller's organisation is, its looks and what it has switched on. */
 import { z } from 'zod'
+import { sha256 } from '../../base/crypto.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import {
@@ -8,6 +9,7 @@ import {
   LOGO_BYTES_MAX,
   LOGO_MEDIA,
   setLogo,
+  type Logo,
 } from '../../organisations/logos.ts'
 import {
   changeSettings,
@@ -18,6 +20,7 @@ import {
 } from '../../organisations/settings.ts'
 import { idText, instant, sha256Hex } from '../answers.ts'
 import { changing } from '../changing.ts'
+import { assertMatch, tagged } from '../etag.ts'
 import { operation, type Asked, type Operation } from '../operation.ts'
 import { colour, ownFields, signatory } from '../organisation-input.ts'
 
@@ -67,6 +70,7 @@ const body = z
     features: features.optional(),
   })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
+  .meta({ minProperties: 1 })
 
 const logoView = z
   .strictObject({ sha256: sha256Hex, media_type: z.enum(LOGO_MEDIA), bytes: z.int() })
@@ -93,14 +97,16 @@ function getOperation({ db, caches }: Parts): Operation {
       tag: 'Settings',
       summary: 'Who the organisation is',
       permission: 'settings.read',
+      etag: 'given',
       answers: { 200: { what: 'The organisation.', body: organisation } },
     },
     {
-      async handle({ principal: { orgId } }) {
+      async handle({ principal: { orgId }, request }) {
         const text = await caches.shared.get(settingsName(orgId), async () =>
           JSON.stringify(await db.read(orgId, async (trx) => viewOf(await readSettings(trx)))),
         )
-        return { status: 200, body: JSON.parse(text) as z.input<typeof organisation> }
+        const body = JSON.parse(text) as z.input<typeof organisation>
+        return { status: 200, headers: tagged(request, body), body }
       },
     },
   )
@@ -116,12 +122,14 @@ function changeOperation(): Operation {
       summary: 'Change who the organisation is; what was issued keeps what it says',
       permission: 'settings.write',
       body,
+      etag: 'checked',
       answers: { 200: { what: 'As it is now.', body: organisation } },
     },
     {
       queue: null,
-      async write(trx, { body: given }) {
+      async write(trx, { body: given, request }) {
         const before = viewOf(await readSettings(trx))
+        assertMatch(request, before)
         await changeSettings(trx, {
           legalName: given.legal_name,
           address: given.address,
@@ -136,7 +144,8 @@ function changeOperation(): Operation {
           logo: given.branding?.logo,
           features: given.features,
         })
-        return { status: 200, body: viewOf(await readSettings(trx)), before }
+        const now = viewOf(await readSettings(trx))
+        return { status: 200, headers: tagged(request, now), body: now, before }
       },
     },
   )
@@ -151,11 +160,12 @@ function getLogoOperation({ db }: Parts): Operation {
       tag: 'Settings',
       summary: 'The logo as it was uploaded',
       permission: 'settings.read',
+      etag: 'given',
       answers: { 200: { what: 'The picture.', body: { media: LOGO_MEDIA } } },
       problems: ['not_found'],
     },
     {
-      async handle({ principal: { orgId }, response }) {
+      async handle({ principal: { orgId }, request, response }) {
         const logo = await db.read(orgId, currentLogo)
         if (logo === undefined) {
           throw new Problem('not_found', { detail: 'The organisation has no logo.' })
@@ -164,6 +174,7 @@ function getLogoOperation({ db }: Parts): Operation {
           .type(logo.mediaType)
           .setHeader('Cache-Control', 'private, no-store')
           .setHeader('X-Content-Type-Options', 'nosniff')
+          .set(tagged(request, logoViewOf(logo)))
         response.send(logo.bytes)
         return null
       },
@@ -181,6 +192,7 @@ function setLogoOperation(): Operation {
       summary: 'Set the logo that documents show from now on',
       permission: 'settings.write',
       upload: { media: LOGO_MEDIA, bytesMax: LOGO_BYTES_MAX },
+      etag: 'checked',
       answers: { 200: { what: 'It is shown on what is issued from now on.', body: logoView } },
       problems: ['invalid_image', 'limit_reached'],
     },
@@ -195,15 +207,22 @@ function setLogoOperation(): Operation {
         }
         await assertLogo(media, bytes)
         const { logo: was } = viewOf(await readSettings(trx)).branding
+        assertMatch(request, was)
         await setLogo(trx, media, bytes)
         const { logo } = viewOf(await readSettings(trx)).branding
         if (logo === null) {
           throw new Error('the logo was not set')
         }
-        return { status: 200, body: logo, before: was, audited: logo }
+        const headers = tagged(request, logo)
+        return { status: 200, headers, body: logo, before: was, audited: logo }
       },
     },
   )
+}
+
+/** A logo's bytes as the organisation's settings show them. */
+function logoViewOf({ mediaType, bytes }: Logo): z.input<typeof logoView> {
+  return { sha256: sha256(bytes).toString('hex'), media_type: mediaType, bytes: bytes.length }
 }
 
 function viewOf(one: OrganisationSettings): z.input<typeof organisation> {

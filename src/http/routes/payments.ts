@@ -1,15 +1,19 @@
 /** GET /v1/payments: what the gateways say was paid, with the journal entry of each capture. */
 import { z } from 'zod'
-import { build } from '../../base/db.ts'
+import { build, type Trx } from '../../base/db.ts'
 import { minorToJson } from '../../base/money.ts'
 import { Problem } from '../../base/problem.ts'
 import type { Payment, PaymentState } from '../../donations/payments.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
 import { currencyCode, idText, instant, minorUnits, pageOf } from '../answers.ts'
+import { donationExpansion } from '../donation-view.ts'
 import { entryId } from '../entry-view.ts'
+import { EACH_ID, expandable, expandableOperation, rowsById, type Expansion } from '../expand.ts'
 import { idOfKind, limit } from '../input.ts'
+import { anyText } from '../line.ts'
 import { listOf } from '../list.ts'
-import { operation, type Operation } from '../operation.ts'
+import type { Operation } from '../operation.ts'
+import { receiptExpansion } from '../receipt-view.ts'
 
 const STATES = ['authorized', 'captured', 'failed'] as const satisfies readonly PaymentState[]
 
@@ -20,8 +24,8 @@ const query = z.strictObject({
   starting_after: paymentId.optional(),
   state: z.enum(STATES).optional(),
   gateway: z.enum(GATEWAY_NAMES).optional(),
-  gateway_payment_id: z.string().max(100).optional(),
-  donation: z.string().max(40).optional(),
+  gateway_payment_id: anyText(100).optional(),
+  donation: anyText(40).optional(),
 })
 
 const payment = z
@@ -32,6 +36,7 @@ const payment = z
     gateway_payment_id: z.string(),
     order_ref: z.string().nullable(),
     donation: idText('don').nullable(),
+    receipt: idText('rcp').nullable(),
     state: z.enum(STATES),
     method: z.string().nullable(),
     amount: minorUnits,
@@ -48,14 +53,27 @@ const payment = z
   })
   .meta({ id: 'Payment' })
 
-type Row = Payment & { gateway: GatewayName; created_at: Date }
+type Row = Payment & { gateway: GatewayName; receipt_id: string | null; created_at: Date }
+
+/** A payment in place of its id. */
+export const paymentExpansion: Expansion = {
+  permission: 'payments.read',
+  view: payment,
+  async load(trx, ids) {
+    const one = payments(trx.scope).where('payment_id', EACH_ID)
+    const rows = await rowsById<Row>(trx, ids, one)
+    return new Map(rows.map((row) => [row.payment_id, viewOf(row)]))
+  },
+}
+
+const expand = expandable(payment, { donation: donationExpansion, receipt: receiptExpansion })
 
 export function paymentOperations(): Operation[] {
   return [listOperation(), getOperation()]
 }
 
 function listOperation(): Operation {
-  return operation(
+  return expandableOperation(
     {
       id: 'listPayments',
       method: 'get',
@@ -64,11 +82,12 @@ function listOperation(): Operation {
       summary: 'What the gateways say was paid, newest first',
       permission: 'payments.read',
       query,
+      expand,
       answers: { 200: { what: 'By id, downwards.', body: pageOf(payment) } },
     },
     {
       async read(trx, { query: asked }) {
-        const select = build('payments').where({ org_id: trx.scope })
+        const select = payments(trx.scope)
         if (asked.starting_after !== undefined) {
           select.where('payment_id', '<', asked.starting_after)
         }
@@ -91,7 +110,7 @@ function listOperation(): Operation {
 }
 
 function getOperation(): Operation {
-  return operation(
+  return expandableOperation(
     {
       id: 'getPayment',
       method: 'get',
@@ -100,12 +119,13 @@ function getOperation(): Operation {
       summary: 'One payment',
       permission: 'payments.read',
       params: z.object({ id: paymentId }),
+      expand,
       answers: { 200: { what: 'The payment.', body: payment } },
     },
     {
       async read(trx, { params }) {
         const [row] = await trx.run<Row>(
-          build('payments').where({ org_id: trx.scope, payment_id: params.id }).limit(1),
+          payments(trx.scope).where('payment_id', params.id).limit(1),
         )
         if (row === undefined) {
           throw new Problem('not_found', { detail: 'There is no such payment.' })
@@ -116,6 +136,20 @@ function getOperation(): Operation {
   )
 }
 
+/** The organisation's payments, each with the receipt that was issued for it. */
+function payments(orgId: Trx['scope']) {
+  return build('payments as p')
+    .where('p.org_id', orgId)
+    .select(
+      'p.*',
+      build.raw(
+        `(select r.receipt_id from receipts r
+           where r.org_id = p.org_id and r.donation_id = p.donation_id
+             and r.payment_id = p.payment_id limit 1) as receipt_id`,
+      ),
+    )
+}
+
 function viewOf(row: Row): z.input<typeof payment> {
   return {
     id: row.payment_id,
@@ -124,6 +158,7 @@ function viewOf(row: Row): z.input<typeof payment> {
     gateway_payment_id: row.gateway_payment_id,
     order_ref: row.order_ref,
     donation: row.donation_id,
+    receipt: row.receipt_id,
     state: row.state,
     method: row.method,
     amount: minorToJson(row.amount),

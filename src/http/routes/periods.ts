@@ -20,13 +20,13 @@ import { reason } from '../entry-input.ts'
 import { limit } from '../input.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
+import { MONTH_PATTERN } from '../patterns.ts'
 import {
   changedPeriod,
   changedView,
   changeView,
   closedYear,
   closedYearView,
-  MONTH_PATTERN,
   period,
   periodView,
   periodWithHistory,
@@ -35,7 +35,7 @@ import {
 const month = z
   .string()
   .refine((text) => lastDayOf(text) !== undefined, { error: 'must be a month, YYYY-MM' })
-  .meta({ pattern: MONTH_PATTERN, examples: ['2026-05'] })
+  .meta({ pattern: `^${MONTH_PATTERN}$`, examples: ['2026-05'] })
 
 const version = z
   .string()

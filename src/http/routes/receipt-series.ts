@@ -7,9 +7,12 @@ import {
   setPrefix,
   type SeriesYear,
 } from '../../organisations/receipt-numbering.ts'
+import type { Trx } from '../../base/db.ts'
 import { pageOf } from '../answers.ts'
+import { assertMatch, tagged } from '../etag.ts'
 import { operation, type Operation } from '../operation.ts'
 import { prefix } from '../organisation-input.ts'
+import { FINANCIAL_YEAR_PATTERN } from '../patterns.ts'
 
 const year = z
   .string()
@@ -17,6 +20,7 @@ const year = z
   .refine((text) => Number(text.slice(5)) === (Number(text.slice(0, 4)) + 1) % 100, {
     error: 'must be a financial year such as 2027-28',
   })
+  .meta({ pattern: `^${FINANCIAL_YEAR_PATTERN}$` })
 
 const seriesYear = z
   .strictObject({
@@ -38,12 +42,14 @@ export function receiptSeriesOperations(): Operation[] {
         tag: 'Settings',
         summary: 'How the receipts of each financial year are numbered',
         permission: 'settings.read',
+        etag: 'given',
         answers: { 200: { what: 'Newest year first, on one page.', body: pageOf(seriesYear) } },
       },
       {
-        async read(trx) {
-          const rows = await listSeries(trx, financialYear(indianDate(new Date())))
-          return { status: 200, body: { data: rows.map(viewOf), has_more: false } }
+        async read(trx, { request }) {
+          const rows = await seriesNow(trx)
+          const body = { data: rows.map(viewOf), has_more: false }
+          return { status: 200, headers: tagged(request, settingsIn(rows)), body }
         },
       },
     ),
@@ -57,20 +63,34 @@ export function receiptSeriesOperations(): Operation[] {
         permission: 'settings.write',
         params: z.object({ series: z.enum(SERIES) }),
         body: z.strictObject({ from_year: year, prefix }),
+        // Of the list; receipts that are numbered meanwhile change nothing that is set here.
+        etag: 'checked',
         answers: { 200: { what: 'That year’s numbering.', body: seriesYear } },
         problems: ['numbering_fixed'],
       },
       {
         // Whoever numbers receipts meanwhile waits, so that no number is of two kinds.
         queue: 'receipts',
-        async write(trx, { params: { series }, body: { from_year: from, prefix: given } }) {
+        async write(trx, { params: { series }, body, request }) {
+          const { from_year: from, prefix: given } = body
+          assertMatch(request, settingsIn(await seriesNow(trx)))
           await setPrefix(trx, series, from, given)
           const view = viewOf({ series, year: from, prefix: given, issued: 0 })
-          return { status: 200, body: view }
+          const headers = tagged(request, settingsIn(await seriesNow(trx)))
+          return { status: 200, headers, body: view }
         },
       },
     ),
   ]
+}
+
+async function seriesNow(trx: Trx): Promise<SeriesYear[]> {
+  return await listSeries(trx, financialYear(indianDate(new Date())))
+}
+
+/** What is set of them, without what counts on with each receipt. */
+function settingsIn(rows: readonly SeriesYear[]): object[] {
+  return rows.map((one) => ({ series: one.series, year: one.year, prefix: one.prefix }))
 }
 
 function viewOf(one: SeriesYear): z.input<typeof seriesYear> {

@@ -69,7 +69,10 @@ function signInOperation({ db, config }: Parts): Operation {
       problems: ['sign_in_failed'],
     },
     async ({ request, body }) => {
-      const signedIn = await signIn(db, body, originOf(request))
+      const signedIn = await signIn(db, body, {
+        origin: originOf(request),
+        jwtSecret: config.jwtSecret,
+      })
       const secure = isSecure(request, config)
       return {
         status: 200,

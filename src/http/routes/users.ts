@@ -1,14 +1,19 @@
 /** /v1/users: who works for the organisation, as what, and the invitations to come in. */
 import { z } from 'zod'
+import type { Keyring } from '../../base/crypto.ts'
 import type { Trx } from '../../base/db.ts'
+import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
+import { promiseEmail } from '../../identity/invitation-emails.ts'
+import { invitationSettings } from '../../identity/invitation-settings.ts'
 import { invite } from '../../identity/invitations.ts'
+import { personOf } from '../../identity/persons.ts'
 import {
   changeUser,
   createUser,
   findUser,
   listUsers,
-  takePassword,
+  takeWaysIn,
   type User,
 } from '../../identity/users.ts'
 import { instant, pageOf } from '../answers.ts'
@@ -18,7 +23,8 @@ import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-import type { Principal } from '../request.ts'
+import { ringAfter } from '../ring-after.ts'
+import { INVITATION_PATH } from './invitations.ts'
 
 const createBody = z.strictObject({ email: emailAddress, name: line(200), role })
 
@@ -29,6 +35,7 @@ const changeBody = z
     state: z.enum(['active', 'disabled']).optional(),
   })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
+  .meta({ minProperties: 1 })
 
 const params = z.object({ id: idOfKind('usr') })
 
@@ -36,15 +43,31 @@ const invited = z
   .strictObject({
     user,
     invitation: z.strictObject({
-      token: z.string().meta({ description: 'Shown here only; it sets a password once.' }),
+      token: z
+        .string()
+        .nullable()
+        .meta({
+          description:
+            'It sets a password once, and is shown here and in the email to him only; null where ' +
+            'the organisation has chosen that only the email has it. Who was shown it is noted: ' +
+            'the user does not consent to what that person asks for.',
+        }),
       expires_at: instant,
     }),
   })
   .meta({ id: 'InvitedUser' })
 
-export function userOperations(): Operation[] {
-  return [listOperation(), createOperation(), getOperation(), changeOperation(), resetOperation()]
+export function userOperations(parts: Inviting, publicUrl: () => string): Operation[] {
+  return [
+    listOperation(),
+    createOperation(parts, publicUrl),
+    getOperation(),
+    changeOperation(),
+    resetOperation(parts, publicUrl),
+  ]
 }
+
+type Inviting = Pick<Parts, 'bells' | 'keyring'>
 
 function listOperation(): Operation {
   return operation(
@@ -67,7 +90,7 @@ function listOperation(): Operation {
   )
 }
 
-function createOperation(): Operation {
+function createOperation(parts: Inviting, publicUrl: () => string): Operation {
   return operation(
     {
       id: 'createUser',
@@ -78,30 +101,41 @@ function createOperation(): Operation {
       permission: 'users.manage',
       key: 'optional',
       body: createBody,
-      answers: { 201: { what: 'Give the token to him within 7 days.', body: invited } },
+      answers: { 201: { what: 'He has 7 days; an email takes it to him.', body: invited } },
       problems: ['user_exists'],
     },
     {
       queue: null,
-      async write(trx, { body, principal }) {
-        assertGives(principal, { role: body.role, only: null })
+      async write(trx, { body, principal, response }) {
+        assertGives(principal, { role: body.role, only: null, to: 'user' })
         const made = await createUser(trx, body, principal.subject)
-        return { status: 201, ...(await invitedReply(trx, made, principal)) }
+        const inviter = { keyring: parts.keyring, actor: principal.subject, publicUrl: publicUrl() }
+        ringAfter(response, parts.bells, 'send-invitations')
+        return { status: 201, ...(await invitedReply(trx, made, inviter)) }
       },
     },
   )
 }
 
-async function invitedReply(trx: Trx, one: User, principal: Principal) {
-  const { token, expiresAt } = await invite(trx, one.userId, principal.subject)
+/** Invites, and promises the email that says so, in the same transaction. */
+async function invitedReply(
+  trx: Trx,
+  one: User,
+  inviter: { keyring: Keyring; actor: string; publicUrl: string },
+) {
+  const { emailOnly } = await invitationSettings(trx)
+  const shownTo = emailOnly ? null : await personOf(trx, inviter.actor)
+  const { token, expiresAt } = await invite(trx, one.userId, inviter.actor, shownTo)
+  const page = inviter.publicUrl + INVITATION_PATH
+  await promiseEmail(trx, inviter.keyring, { userId: one.userId, token }, page)
   const { userId: id, email, name, role: as } = one
   return {
     headers: { 'Cache-Control': 'no-store' },
     body: {
       user: userView(one),
-      invitation: { token, expires_at: expiresAt.toISOString() },
+      invitation: { token: emailOnly ? null : token, expires_at: expiresAt.toISOString() },
     },
-    audited: { user: { id, email, name, role: as } },
+    audited: { user: { id, email, name, role: as }, shown_to: shownTo },
   }
 }
 
@@ -143,8 +177,8 @@ function changeOperation(): Operation {
       queue: null,
       async write(trx, { params: { id }, body, principal }) {
         const was = there(await findUser(trx, id))
-        assertGives(principal, { role: was.role, only: null })
-        assertGives(principal, { role: body.role ?? was.role, only: null })
+        assertGives(principal, { role: was.role, only: null, to: 'user' })
+        assertGives(principal, { role: body.role ?? was.role, only: null, to: 'user' })
         const now = there(await changeUser(trx, id, body, principal.subject))
         const before = { name: was.name, role: was.role, state: was.state }
         return { status: 200, body: userView(now), before }
@@ -153,31 +187,33 @@ function changeOperation(): Operation {
   )
 }
 
-function resetOperation(): Operation {
+function resetOperation(parts: Inviting, publicUrl: () => string): Operation {
   return operation(
     {
       id: 'resetUser',
       method: 'post',
       path: '/users/{id}/reset',
       tag: 'Identity',
-      summary: 'Take a user’s password, end his sessions, unlock and invite him anew',
+      summary: 'Take away all ways in, end the sessions, unlock and invite a user anew',
       permission: 'users.manage',
       key: 'optional',
       params,
-      answers: { 200: { what: 'Give the token to him within 7 days.', body: invited } },
+      answers: { 200: { what: 'He has 7 days; an email takes it to him.', body: invited } },
       problems: ['user_disabled'],
     },
     {
       queue: null,
-      async write(trx, { params: { id }, principal }) {
+      async write(trx, { params: { id }, principal, response }) {
         const was = there(await findUser(trx, id))
-        assertGives(principal, { role: was.role, only: null })
+        assertGives(principal, { role: was.role, only: null, to: 'user' })
         if (was.state !== 'active') {
           throw new Problem('user_disabled', { detail: 'Enable him first.' })
         }
-        await takePassword(trx, id, principal.subject)
+        await takeWaysIn(trx, id, principal.subject)
         const now = there(await findUser(trx, id))
-        return { status: 200, ...(await invitedReply(trx, now, principal)) }
+        const inviter = { keyring: parts.keyring, actor: principal.subject, publicUrl: publicUrl() }
+        ringAfter(response, parts.bells, 'send-invitations')
+        return { status: 200, ...(await invitedReply(trx, now, inviter)) }
       },
     },
   )

@@ -1,6 +1,5 @@
 /** /v1/webhook-endpoints: where gateways call us, and the secrets that they sign with. */
 import { z } from 'zod'
-import { isId } from '../../base/ids.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
@@ -20,19 +19,13 @@ import {
 } from '../../organisations/webhook-endpoints.ts'
 import { idText, instant, pageOf } from '../answers.ts'
 import { changing } from '../changing.ts'
-import { limit } from '../input.ts'
+import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Asked, type Operation } from '../operation.ts'
 import { secret } from '../organisation-input.ts'
 
-const idOf = (prefix: 'whe' | 'whs', what: string) =>
-  z
-    .string()
-    .refine((text) => isId(prefix, text), { error: `must be the id of ${what}` })
-    .meta({ pattern: `^${prefix}_` })
-
-const endpointId = idOf('whe', 'a webhook endpoint')
+const endpointId = idOfKind('whe')
 
 const params = z.object({ id: endpointId })
 
@@ -120,12 +113,16 @@ function addOperation({ keyring }: Parts, publicUrl: () => string): Operation {
       summary: 'Add an endpoint for a gateway, with its first secret',
       permission: 'settings.write',
       key: 'optional',
-      body: z.strictObject({
-        gateway: z.enum(GATEWAY_NAMES),
-        secret: secret
-          .optional()
-          .meta({ description: 'Made here where it is left out. PayU signs with its salt.' }),
-      }),
+      body: z
+        .strictObject({
+          gateway: z.enum(GATEWAY_NAMES),
+          secret: secret
+            .optional()
+            .meta({ description: 'Made here where it is left out. PayU signs with its salt.' }),
+        })
+        .meta({
+          anyOf: [{ properties: { gateway: { const: 'razorpay' } } }, { required: ['secret'] }],
+        }),
       answers: { 201: { what: 'Added; enter it at the gateway.', body: newEndpoint } },
       problems: ['unknown_gateway', 'limit_reached'],
     },
@@ -178,7 +175,7 @@ function listSecretsOperation(): Operation {
       summary: 'The secrets of an endpoint by label and dates, never themselves',
       permission: 'settings.read',
       params,
-      query: z.strictObject({ limit, starting_after: idOf('whs', 'a secret').optional() }),
+      query: z.strictObject({ limit, starting_after: idOfKind('whs').optional() }),
       answers: { 200: { what: 'Newest first.', body: pageOf(secretView) } },
     },
     {

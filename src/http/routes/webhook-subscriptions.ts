@@ -165,6 +165,7 @@ function changeOperation(parts: Parts): Operation {
       state: z.enum(SUBSCRIPTION_STATES).optional(),
     })
     .refine((given) => Object.keys(given).length > 0, 'must have something to change')
+    .meta({ minProperties: 1 })
   return operation(
     {
       id: 'changeWebhookSubscription',

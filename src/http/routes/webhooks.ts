@@ -1,73 +1,98 @@
 /** POST /webhooks/:gateway/:endpoint: bytes in, verified, stored, committed; then 200. */
-import express, { Router, type NextFunction, type Request, type Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../../base/log.ts'
 import { webhooks } from '../../base/metrics.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import type { GatewayName } from '../../gateways/fact.ts'
 import type { RawWebhook } from '../../gateways/gateway.ts'
 import { gatewayNamed } from '../../gateways/registry.ts'
 import { openEndpoints, type Endpoint, type Endpoints } from '../../inbox/endpoints.ts'
 import { openIntake, type Intake } from '../../inbox/receive.ts'
 import { openRejections, type RejectedCall, type Rejections } from '../../inbox/reject.ts'
 import type { Limits } from '../limits.ts'
-import { asProblem } from '../problem-json.ts'
+import { answerProblem, asProblem } from '../problem-json.ts'
+import { observe } from '../request.ts'
+import { readWebhook } from '../webhook-body.ts'
 
-/** The largest published sample has 12 KB. */
-export const WEBHOOK_BYTES_MAX = 256 * 1024
+/** Takes a request that is a webhook and answers it; false where it is none of ours. */
+export type WebhookDoor = (request: IncomingMessage, response: ServerResponse) => boolean
 
 interface Inbox {
   endpoints: Endpoints
   intake: Intake
   rejections: Rejections
+  limits: Pick<Limits, 'webhook'>
+  log: Log
 }
 
-export function webhookRoutes(parts: Parts, limits: Pick<Limits, 'webhook'>): Router {
+interface Call {
+  /** As they stand in the path. */
+  gateway: string
+  endpointId: string
+  request: IncomingMessage
+  response: ServerResponse
+}
+
+const PATH = /^\/webhooks\/([^/?]{1,60})\/([^/?]{1,60})\/?(?:\?|$)/
+const ROUTE = '/webhooks/:gateway/:endpoint'
+
+// PayU counts 200 only as success; Razorpay any 2xx.
+const RECEIVED = '{"received":true,"duplicate":false}'
+const DUPLICATE = '{"received":true,"duplicate":true}'
+
+/**
+ * It stands before Express, which would take more time for a webhook than all that is done with it
+ * (npm run bench -- intake).
+ */
+export function openWebhookDoor(parts: Parts, limits: Pick<Limits, 'webhook'>): WebhookDoor {
   const inbox: Inbox = {
     endpoints: openEndpoints(parts.db, parts.keyring, parts.caches.near),
     intake: openIntake(parts.db, parts.bells),
     rejections: openRejections(parts.db, parts.log),
+    limits,
+    log: parts.log,
   }
-  const readBody = express.raw({ type: () => true, limit: WEBHOOK_BYTES_MAX, inflate: false })
-  const routes = Router()
-  routes.post('/:gateway/:endpoint', async (request, response, next) => {
-    const endpoint = await endpointOf(request, inbox)
-    limits.webhook(endpoint.endpointId)
-    await takeIn({ request, response, next, endpoint, inbox, readBody })
-  })
-  return routes
+  return (request, response) => {
+    const [, gateway, endpointId] =
+      request.method === 'POST' ? (PATH.exec(request.url ?? '') ?? []) : []
+    if (gateway === undefined || endpointId === undefined) {
+      return false
+    }
+    observe(parts.log, { request, response, routeOf: () => ROUTE }, () => {
+      void answer({ gateway, endpointId, request, response }, inbox)
+    })
+    return true
+  }
 }
 
-async function endpointOf(request: Request, inbox: Inbox): Promise<Endpoint> {
-  const { gateway, endpoint: endpointId } = request.params
-  const known = typeof gateway === 'string' ? gatewayNamed(gateway) : undefined
-  const endpoint =
-    known === undefined || typeof endpointId !== 'string' || endpointId.length > 60
-      ? undefined
-      : await inbox.endpoints.find(known.name, endpointId)
-  if (endpoint === undefined) {
-    webhooks.inc({ gateway: known?.name ?? 'unknown', outcome: 'unknown_endpoint' })
-    throw new Problem('not_found', { detail: 'There is no such webhook endpoint.' })
-  }
-  return endpoint
-}
-
-async function takeIn(call: {
-  request: Request
-  response: Response
-  next: NextFunction
-  endpoint: Endpoint
-  inbox: Inbox
-  readBody: express.Handler
-}): Promise<void> {
-  const { request, response, endpoint, inbox } = call
-  const gateway: GatewayName = endpoint.gateway
+/** Never throws: whatever goes wrong is an answer. */
+async function answer(call: Call, inbox: Inbox): Promise<void> {
+  const { request, response } = call
   try {
-    if (Number(request.headers['content-length'] ?? 0) > WEBHOOK_BYTES_MAX) {
+    const body = (await takeIn(call, inbox)) ? DUPLICATE : RECEIVED
+    response.writeHead(200, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': body.length,
+    })
+    response.end(body)
+  } catch (error) {
+    if (!request.complete) {
       // Not read to its end first: whoever sends too much is not waited for.
       response.setHeader('Connection', 'close')
-      throw new Problem('body_too_large', { detail: `At most ${WEBHOOK_BYTES_MAX} bytes.` })
     }
-    const body = await readWhole(call.readBody, request, response)
+    answerProblem(inbox.log, error, request, response)
+  }
+}
+
+/** True where it was here before. */
+async function takeIn(call: Call, inbox: Inbox): Promise<boolean> {
+  const { request } = call
+  const endpoint = await endpointOf(call, inbox.endpoints)
+  const { gateway } = endpoint
+  inbox.limits.webhook(endpoint.endpointId)
+  let body: Buffer | null = null
+  try {
+    body = await readWebhook(request)
     const webhook: RawWebhook = {
       body,
       contentType: request.headers['content-type'] ?? '',
@@ -75,8 +100,7 @@ async function takeIn(call: {
     }
     const { duplicate } = await inbox.intake.receive(endpoint, webhook, new Date())
     webhooks.inc({ gateway, outcome: duplicate ? 'duplicate' : 'accepted' })
-    // PayU counts 200 only as success; Razorpay any 2xx.
-    response.status(200).json({ received: true, duplicate })
+    return duplicate
   } catch (error) {
     const problem = asProblem(error)
     webhooks.inc({ gateway, outcome: problem.code })
@@ -86,7 +110,7 @@ async function takeIn(call: {
         endpoint,
         reason,
         headers: singleHeaders(request),
-        body: Buffer.isBuffer(request.body) ? request.body : null,
+        body,
         remoteAddress: request.socket.remoteAddress ?? null,
         now: new Date(),
       })
@@ -95,30 +119,25 @@ async function takeIn(call: {
   }
 }
 
-async function readWhole(
-  readBody: express.Handler,
-  request: Request,
-  response: Response,
-): Promise<Buffer> {
-  await new Promise<void>((resolve, reject) => {
-    void readBody(request, response, (error?: unknown) => {
-      if (error === undefined || error === null) {
-        resolve()
-      } else {
-        reject(error instanceof Error ? error : new Error('the body could not be read'))
-      }
-    })
-  })
-  const body: unknown = request.body
-  return Buffer.isBuffer(body) ? body : Buffer.alloc(0)
+async function endpointOf(call: Call, endpoints: Endpoints): Promise<Endpoint> {
+  const known = gatewayNamed(decodeURIComponent(call.gateway))
+  const endpointId = decodeURIComponent(call.endpointId)
+  const endpoint = known === undefined ? undefined : await endpoints.find(known.name, endpointId)
+  if (endpoint === undefined) {
+    webhooks.inc({ gateway: known?.name ?? 'unknown', outcome: 'unknown_endpoint' })
+    throw new Problem('not_found', { detail: 'There is no such webhook endpoint.' })
+  }
+  return endpoint
 }
 
-function singleHeaders(request: Request): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(request.headers).flatMap(([name, value]) =>
-      typeof value === 'string' ? [[name, value]] : [],
-    ),
-  )
+function singleHeaders(request: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (typeof value === 'string') {
+      headers[name] = value
+    }
+  }
+  return headers
 }
 
 function rejectionReason(problem: Problem): RejectedCall['reason'] | undefined {

@@ -129,6 +129,18 @@ export async function findEntry(trx: Trx, entryNo: bigint): Promise<PostedEntry 
   return entry
 }
 
+/** These entries, each looked up by its number; numbers of none are left out. */
+export async function findEntries(trx: Trx, entryNos: readonly bigint[]): Promise<PostedEntry[]> {
+  const entries = await trx.query<EntryRow>(
+    `select e.* from unnest($2::bigint[]) as k (no)
+      cross join lateral (
+        select ${COLUMNS} from journal_entries where org_id = $1 and entry_no = k.no limit 1
+      ) e`,
+    [trx.scope, entryNos],
+  )
+  return await withLines(trx, entries)
+}
+
 async function withLines(trx: Trx, entries: readonly EntryRow[]): Promise<PostedEntry[]> {
   const entryNos = entries.map((entry) => entry.entry_no)
   const [lines, links] = await Promise.all([linesOf(trx, entryNos), correctionsOf(trx, entryNos)])
