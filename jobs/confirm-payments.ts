@@ -7,8 +7,11 @@ export const confirmPayments: Job = {
   name: 'confirm-payments',
   async run(parts) {
     const options = { keyring: parts.keyring, timeoutMs: parts.config.gatewayTimeoutMs }
-    for (const orgId of await organisationsWith(parts.db, 'confirmations')) {
-      while ((await confirmDue(parts.db, orgId, options)) > 0) {
+    // Round by round, so that no organisation waits until another has asked about all of its own.
+    for (let asked = 1; asked > 0;) {
+      asked = 0
+      for (const orgId of await organisationsWith(parts.db, 'confirmations')) {
+        asked += await confirmDue(parts.db, orgId, options)
         parts.bells.ring('process-inbox')
         if (parts.shouldStop()) {
           return

@@ -3,6 +3,8 @@ import { isConnectionError } from '../src/base/database-error.ts'
 import type { Parts } from '../src/base/parts.ts'
 import type { JobName } from '../src/base/queue.ts'
 import { noteDead } from '../src/inbox/dead.ts'
+import { organisationsToOperate } from '../src/inbox/operate.ts'
+import { noteStanding } from '../src/inbox/standing.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
 import { organisationsToRotate } from '../src/keys/rotate.ts'
 import { forgetAnswers } from './forget-answers.ts'
@@ -32,6 +34,9 @@ export async function sweep(parts: Parts): Promise<void> {
       parts.bells.ring(BELL_OF[work])
     }
   }
+  if ((await organisationsToOperate(parts.db)).length > 0) {
+    parts.bells.ring('operate-inbox')
+  }
   if ((await organisationsToRotate(parts.db, parts.keyring.sealWith)).length > 0) {
     parts.bells.ring('rotate-keys')
   }
@@ -39,6 +44,7 @@ export async function sweep(parts: Parts): Promise<void> {
     parts.bells.ring('forget-old')
   }
   await noteDead(parts.db)
+  await noteStanding(parts.db)
 }
 
 export interface Sweeper {

@@ -13,6 +13,7 @@ import { issueReceiptsJob } from './issue-receipts.ts'
 import { runJob, type Job, type JobParts } from './job.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
+import { operateInbox } from './operate-inbox.ts'
 import { processInbox } from './process-inbox.ts'
 import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
@@ -25,6 +26,7 @@ import { startSweeper } from './sweep.ts'
 const JOBS: Readonly<Record<JobName, Job>> = {
   'confirm-payments': confirmPayments,
   'process-inbox': processInbox,
+  'operate-inbox': operateInbox,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,
@@ -42,11 +44,13 @@ export interface RunningWorker {
   close(): Promise<void>
 }
 
-export function startWorker(parts: Parts): RunningWorker {
+/** `names` are the jobs that it listens to; all of them where nothing is said. */
+export function startWorker(parts: Parts, names?: readonly JobName[]): RunningWorker {
   let stopping = false
   const mailer = openMailer(parts.config.ses)
   const jobParts: JobParts = { ...parts, mailer, shouldStop: () => stopping }
-  const listeners = Object.values(JOBS).map((job): Listener =>
+  const jobs = Object.values(JOBS).filter(({ name }) => names?.includes(name) ?? true)
+  const listeners = jobs.map((job): Listener =>
     parts.queues.listen(job.name, async () => await runJob(job, jobParts)),
   )
   const sweeper = startSweeper(parts)

@@ -10,7 +10,7 @@ import { openDatabase } from '../src/base/db.ts'
 import { openLog } from '../src/base/log.ts'
 import { messageOf } from '../src/base/problem.ts'
 import { verifySeals, type SealsReport } from '../src/exports/verify-seals.ts'
-import { verifyDonations } from '../src/inbox/verify.ts'
+import { listAccepted, verifyDonations } from '../src/inbox/verify.ts'
 import { rowsUnderOtherKeys } from '../src/keys/rotate.ts'
 import type { Finding } from '../src/ledger/checks/finding.ts'
 import { verifyEntries } from '../src/ledger/checks/verify-entries.ts'
@@ -24,6 +24,8 @@ export interface Verification {
   /** The newest sealed day of each organisation that has one, to compare with what it published. */
   sealed: { organisation: string; days: number; newest: NonNullable<SealsReport['newest']> }[]
   findings: { organisation: string; finding: Finding }[]
+  /** What somebody decided to leave as it is; it does not fail. */
+  accepted: { organisation: string; detail: string }[]
   /** Rows under another data key than the one that seals; undefined where it was not asked. */
   underOtherKeys?: { keyId: string; rows: bigint }
 }
@@ -49,6 +51,7 @@ export async function verifyBooks(
     entries: 0n,
     sealed: [],
     findings: [],
+    accepted: [],
   }
   for (const { org_id: orgId, slug } of organisations) {
     const onProgress = (done: bigint, all: bigint) => say(`${slug}: ${done} of ${all}`)
@@ -61,6 +64,8 @@ export async function verifyBooks(
     const findings = [...ledger.findings, ...seals.findings, ...people.findings]
     if (extent.chainOnly !== true) {
       findings.push(...(await verifyDonations(db, orgId)))
+      const accepted = await listAccepted(db, orgId)
+      verification.accepted.push(...accepted.map((detail) => ({ organisation: slug, detail })))
     }
     if (newest !== null) {
       verification.sealed.push({ organisation: slug, days: seals.days, newest })
@@ -79,7 +84,7 @@ export async function verifyBooks(
 
 /** The verification in words, a line each. */
 export function describeVerification(verification: Verification): string[] {
-  const { organisations, entries, sealed, findings, underOtherKeys: under } = verification
+  const { organisations, entries, sealed, findings, accepted, underOtherKeys: under } = verification
   return [
     ...sealed.map(
       ({ organisation, days, newest }) =>
@@ -89,6 +94,7 @@ export function describeVerification(verification: Verification): string[] {
     ...findings.map(
       ({ organisation, finding }) => `  ${organisation}: ${finding.check}: ${finding.detail}`,
     ),
+    ...accepted.map(({ organisation, detail }) => `  ${organisation}: accepted: ${detail}`),
     ...(under === undefined || under.rows === 0n
       ? []
       : [`  ${under.rows} rows are not sealed with the data key "${under.keyId}" yet`]),

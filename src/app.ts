@@ -20,6 +20,7 @@ import { exportOperations } from './http/routes/exports.ts'
 import { fundOperations } from './http/routes/funds.ts'
 import { gatewayAccountOperations } from './http/routes/gateway-accounts.ts'
 import { healthRoutes, metricsGuard } from './http/routes/health.ts'
+import { operatingOperations } from './http/routes/inbox-operation.ts'
 import { inboxOperations } from './http/routes/inbox.ts'
 import { invitationOperations, invitationPageRoutes } from './http/routes/invitations.ts'
 import { journalCorrectionOperations } from './http/routes/journal-corrections.ts'
@@ -29,7 +30,13 @@ import { oidcProviderOperations, oidcRoutes } from './http/routes/oidc.ts'
 import { openedDonationOperations } from './http/routes/opened-donations.ts'
 import { organisationOperations } from './http/routes/organisation.ts'
 import { organisationRoutes } from './http/routes/organisations.ts'
+import { disputeOperations } from './http/routes/disputes.ts'
+import { gatewayDowntimeOperations } from './http/routes/gateway-downtimes.ts'
+import { gatewayPayoutOperations } from './http/routes/gateway-payouts.ts'
 import { paymentOperations } from './http/routes/payments.ts'
+import { refundOperations } from './http/routes/refunds.ts'
+import { settlementOperations } from './http/routes/settlements.ts'
+import { transferOperations } from './http/routes/transfers.ts'
 import { peopleAuditOperations } from './http/routes/people-audit.ts'
 import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
@@ -106,8 +113,15 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...openedDonationOperations(),
     ...donorOperations(parts),
     ...paymentOperations(),
+    ...refundOperations(),
+    ...disputeOperations(),
+    ...settlementOperations(),
+    ...gatewayPayoutOperations(),
+    ...transferOperations(),
+    ...gatewayDowntimeOperations(),
     ...receiptOperations(parts),
-    ...inboxOperations(),
+    ...inboxOperations(parts),
+    ...operatingOperations(parts),
     ...webhookSubscriptionOperations(parts),
     ...webhookDeliveryOperations(parts),
     ...signInOperations(parts),

@@ -1,4 +1,4 @@
-/** The demo organisation: an invented trust in Pune with test accounts at both gateways. */
+/** The demo organisation: an invented trust in Pune with test accounts at all gateways. */
 import { randomBytes } from 'node:crypto'
 import type { OrganisationSpec } from '../../src/organisations/create.ts'
 
@@ -56,6 +56,14 @@ export function demoOrganisation(gatewaysUrl: string): OrganisationSpec {
         keySecret: salt,
         apiUrl: gatewaysUrl,
         webhookSecret: salt,
+      },
+      {
+        gateway: 'stripe',
+        account: 'acct_BahiDemo000001',
+        keyId: 'acct_BahiDemo000001',
+        keySecret: `sk_test_${randomBytes(24).toString('hex')}`,
+        apiUrl: gatewaysUrl,
+        webhookSecret: `whsec_${randomBytes(24).toString('hex')}`,
       },
     ],
   }

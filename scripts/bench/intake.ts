@@ -1,12 +1,9 @@
 /** npm run bench -- intake: the webhook route against a bare one, and against an insert a call. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import type { ChildProcess } from 'node:child_process'
 import { asOwner } from '../stack.ts'
 import type { Measured } from './callers.ts'
-import { openBenchServer, type BenchServer } from './server.ts'
+import { environment, sendLoad, start } from './processes.ts'
+import { openBenchServer } from './server.ts'
 import type { Load } from './webhook-load.ts'
 
 const ROUNDS = 3
@@ -44,13 +41,23 @@ export async function benchIntake(): Promise<void> {
       ['bare', 'bare: HMAC and 200', 'bare'],
       ['insert_each', 'HMAC, one insert a call', 'insert-each'],
     ] as const) {
-      const started = await start('webhook-servers.ts', [kind, secret, server.url], {})
-      targets.push({ key, what, path: '/hook', ...started })
+      const { process: child, said } = await start(
+        'webhook-servers.ts',
+        [kind, secret, server.url],
+        {},
+      )
+      targets.push({ key, what, path: '/hook', process: child, port: Number(said) })
     }
     const ours = await start('intake-server.ts', [], environment(server))
-    targets.push({ key: 'intake', what: 'ours', path: server.webhook.path, ...ours })
+    targets.push({
+      key: 'intake',
+      what: 'ours',
+      path: server.webhook.path,
+      process: ours.process,
+      port: Number(ours.said),
+    })
     process.stdout.write(`${INTRODUCTION}\n`)
-    report(await measured(targets, secret))
+    report(await measured(targets, server.webhook))
   } finally {
     for (const target of targets) {
       target.process.kill('SIGTERM')
@@ -61,14 +68,22 @@ export async function benchIntake(): Promise<void> {
 
 async function measured(
   targets: readonly Target[],
-  secret: string,
+  { secret, account }: { secret: string; account: string },
 ): Promise<Map<string, Measured>> {
   const all = new Map<string, Measured[]>(targets.map(({ key }) => [key, []]))
   for (let round = 1; round <= ROUNDS; round += 1) {
     for (const target of targets) {
       const { port, path, key } = target
       const times = { seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS }
-      const load: Load = { port, path, secret, sockets: SOCKETS, ...times, run: `${key}${round}` }
+      const load: Load = {
+        port,
+        path,
+        secret,
+        account,
+        sockets: SOCKETS,
+        ...times,
+        run: `${key}${round}`,
+      }
       all.get(key)?.push(await sendLoad(load))
     }
   }
@@ -100,41 +115,4 @@ function report(medians: ReadonlyMap<string, Measured>): void {
       p99_ms: medians.get('intake')?.p99_ms,
     })}\n`,
   )
-}
-
-const run = promisify(execFile)
-
-async function sendLoad(load: Load): Promise<Measured> {
-  const script = fileURLToPath(new URL('webhook-load.ts', import.meta.url))
-  const { stdout } = await run(process.execPath, [script, JSON.stringify(load)])
-  return JSON.parse(stdout) as Measured
-}
-
-/** Starts a server of this folder and waits for the port that it says. */
-async function start(
-  name: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<{ process: ChildProcess; port: number }> {
-  const script = fileURLToPath(new URL(name, import.meta.url))
-  const child = spawn(process.execPath, [script, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: child.stdout })
-  const [line] = (await once(lines, 'line')) as [string]
-  return { process: child, port: Number(line) }
-}
-
-function environment(server: BenchServer): Record<string, string> {
-  return {
-    NODE_ENV: 'development',
-    DATABASE_URL: server.url,
-    DATA_KEYS: server.dataKeys,
-    JWT_SECRET: 'a secret of the benchmark, 32 long',
-    AWS_REGION: 'ap-south-1',
-    FILES_DIR: server.directory,
-    LOG_LEVEL: 'warn',
-    REDIS_URL: '',
-  }
 }

@@ -21,7 +21,7 @@ export interface BenchServer {
   /** A folder that the server may read and write. */
   directory: string
   /** Where Razorpay's webhooks of the organisation come in, and what signs them. */
-  webhook: { path: string; secret: string }
+  webhook: { path: string; secret: string; account: string }
   /** DATA_KEYS of a process that works on this database. */
   dataKeys: string
   /** `settings` go over the embedded server's own, to see what is inside. */
@@ -56,6 +56,7 @@ export async function openBenchServer(
     webhook: {
       path: `/webhooks/razorpay/${endpoints.get('razorpay') ?? ''}`,
       secret: razorpay?.webhookSecret ?? '',
+      account: razorpay?.account ?? '',
     },
     dataKeys: `bench:${Buffer.alloc(32).toString('base64')}`,
     db,

@@ -4,6 +4,7 @@ import type { Draft, DraftLine, EntryKind } from '../../src/ledger/core/entry.ts
 import { exchanged } from '../../src/ledger/core/exchange.ts'
 import { donationCaptured, manualEntry, unidentifiedCaptured } from '../../src/ledger/core/rules.ts'
 import { yearClosed } from '../../src/ledger/core/year-end.ts'
+import { GATEWAY_EXAMPLES } from './gateway-examples.ts'
 
 export interface Example {
   /** When an entry of that kind is posted. */
@@ -139,6 +140,7 @@ export const EXAMPLES: Readonly<Record<EntryKind, Example>> = {
     story: '2025-26 ends with ₹4,500 for education and ₹500 for health',
     draft: closing,
   },
+  ...GATEWAY_EXAMPLES,
 }
 
 function line(

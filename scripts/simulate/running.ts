@@ -8,7 +8,7 @@ const Url = z.url({ protocol: /^https?$/ })
 const EndpointShape = z.object({
   /** The path of the webhook, from the root of the service. */
   path: z.string().startsWith('/'),
-  /** Razorpay `acc_…`, PayU merchant key. */
+  /** Razorpay `acc_…`, PayU merchant key, Stripe `acct_…`. */
   account: z.string().min(1),
   /** The webhook secret, for PayU the salt. */
   secret: z.string().min(1),
@@ -21,6 +21,7 @@ const RunningShape = z.object({
   endpoints: z.object({
     razorpay: EndpointShape.optional(),
     payu: EndpointShape.optional(),
+    stripe: EndpointShape.optional(),
   }),
 })
 

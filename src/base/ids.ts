@@ -6,17 +6,25 @@ export type IdPrefix =
   | 'dlv'
   | 'don'
   | 'dnr'
+  | 'dsp'
+  | 'dwn'
   | 'evt'
   | 'eml'
   | 'obx'
+  | 'pau'
   | 'key'
   | 'msg'
   | 'pmt'
+  | 'pyt'
   | 'rcp'
   | 'rej'
   | 'req'
+  | 'rfd'
+  | 'rpl'
   | 'ses'
+  | 'stl'
   | 'sub'
+  | 'trf'
   | 'usr'
   | 'whe'
   | 'whs'
@@ -29,11 +37,6 @@ let used = drawn.length
 
 /** A new id such as `don_01jd3v…`: sorts by time of making, cannot be guessed. */
 export function newId(prefix: IdPrefix, now: number = Date.now()): string {
-  let time = ''
-  for (let rest = now, place = 0; place < 10; place += 1) {
-    time = ALPHABET.charAt(rest % 32) + time
-    rest = Math.floor(rest / 32)
-  }
   if (used === drawn.length) {
     randomFillSync(drawn)
     used = 0
@@ -42,7 +45,17 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
   for (const end = used + 16; used < end; used += 1) {
     random += ALPHABET.charAt((drawn[used] ?? 0) % 32)
   }
-  return `${prefix}_${time}${random}`
+  return `${idsFrom(prefix, now)}${random}`
+}
+
+/** What ids made from then on come after, and ids made before it come before. */
+export function idsFrom(prefix: IdPrefix, instant: number): string {
+  let time = ''
+  for (let rest = instant, place = 0; place < 10; place += 1) {
+    time = ALPHABET.charAt(rest % 32) + time
+    rest = Math.floor(rest / 32)
+  }
+  return `${prefix}_${time}`
 }
 
 /** True for text that has the form of an id of that kind. */

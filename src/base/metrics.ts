@@ -39,6 +39,13 @@ export const entriesPosted = new Counter({
   registers: [registry],
 })
 
+export const refundsAboveCapture = new Counter({
+  name: 'bahi_refunds_above_capture_total',
+  help: 'Refunds recorded that leave a payment with more given back than was captured.',
+  labelNames: ['gateway'],
+  registers: [registry],
+})
+
 export const emails = new Counter({
   name: 'bahi_receipt_emails_total',
   help: 'Receipt emails by the state in which an attempt left them.',
@@ -196,5 +203,40 @@ export const httpSeconds = new Histogram({
   help: 'Time to answer a request.',
   labelNames: ['method', 'route', 'status'],
   buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  registers: [registry],
+})
+
+export const inboxDead = new Gauge({
+  name: 'bahi_inbox_dead_events',
+  help: 'Events that nothing tries any more, until they are replayed or dismissed.',
+  labelNames: ['gateway'],
+  registers: [registry],
+})
+
+export const inboxHeld = new Gauge({
+  name: 'bahi_inbox_held_events',
+  help: 'Events that wait for the end of a pause, as the last sweep saw them.',
+  labelNames: ['gateway'],
+  registers: [registry],
+})
+
+export const inboxPauses = new Gauge({
+  name: 'bahi_inbox_pauses',
+  help: 'Pauses that last: of a gateway, or of one type of its events.',
+  labelNames: ['gateway'],
+  registers: [registry],
+})
+
+export const factsParked = new Gauge({
+  name: 'bahi_parked_facts',
+  help: 'Facts that wait for a payment or a refund which nobody told of yet.',
+  labelNames: ['gateway'],
+  registers: [registry],
+})
+
+export const inboxOldestSeconds = new Gauge({
+  name: 'bahi_inbox_oldest_waiting_seconds',
+  help: 'Age of the oldest event that is due in a lane, as the last sweep saw it.',
+  labelNames: ['lane'],
   registers: [registry],
 })

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   maker_left: [409, 'Who asked for it may not do it himself any more'],
   approval_exists: [409, 'Another tax approval has that number'],
   donor_in_use: [409, 'A receipt or a payment of this donor is still on its way'],
+  not_dead: [409, 'Only an event that nothing tries any more can be dismissed'],
   currency_exists: [409, 'Another currency has that code'],
   user_exists: [409, 'Another user has that email'],
   fund_exists: [409, 'Another fund has that id'],

@@ -10,6 +10,7 @@ import type { Log } from './log.ts'
 export const JOBS = {
   'confirm-payments': { concurrency: 1, lockMs: 120_000 },
   'process-inbox': { concurrency: 1, lockMs: 60_000 },
+  'operate-inbox': { concurrency: 1, lockMs: 60_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
   'send-invitations': { concurrency: 1, lockMs: 120_000 },

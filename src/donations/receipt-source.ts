@@ -51,7 +51,11 @@ export interface Numbering {
   issuedAt: Date
 }
 
-const GATEWAY_LABELS: Readonly<Record<string, string>> = { razorpay: 'Razorpay', payu: 'PayU' }
+const GATEWAY_LABELS: Readonly<Record<string, string>> = {
+  razorpay: 'Razorpay',
+  payu: 'PayU',
+  stripe: 'Stripe',
+}
 
 /** Pure but for opening the sealed tax id. Throws where the donation is not in rupees. */
 export function receiptDocument(

@@ -4,39 +4,35 @@ import { minorToJson } from '../base/money.ts'
 import type { Fact } from '../gateways/fact.ts'
 import { announce } from '../notifications/outbox/announce.ts'
 import type { Event } from '../notifications/outbox/events.ts'
-import { paymentKeyOf, type Payment } from './payments.ts'
+import { paymentKeyOf, type Payment } from '../payments/payments.ts'
+import type { Records } from '../payments/records.ts'
+import { gatewayEvents } from '../payments/tell.ts'
 
-/** What a capture became. */
-interface Captured {
-  entryNo: bigint
-  donationId: string | null
+/** A fact that was recorded just now, and the entry that it posted. */
+export interface Recorded {
+  fact: Fact
+  entryNo: bigint | null
 }
 
-/** Tells of facts that were recorded just now: captures, what they paid, and failures. */
-export async function tellOfPayments(
+/** Tells of facts that were recorded just now; `funds` are the donations' by the donation's id. */
+export async function tellOfFacts(
   trx: Trx,
-  facts: readonly Fact[],
-  known: {
-    payments: ReadonlyMap<string, Payment>
-    /** By the fact's key. */
-    captured: ReadonlyMap<string, Captured>
-    /** By the donation's id. */
-    funds: ReadonlyMap<string, string>
-  },
+  recorded: readonly Recorded[],
+  records: Records,
+  funds: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const events = facts.flatMap((fact): Event[] => {
-    const payment = known.payments.get(paymentKeyOf(fact))
-    const captured = known.captured.get(fact.key)
+  const events = recorded.flatMap(({ fact, entryNo }): Event[] => {
+    if (fact.kind !== 'payment_captured' && fact.kind !== 'payment_failed') {
+      return gatewayEvents(fact, records, entryNo)
+    }
+    const payment = records.payments.byKey.get(paymentKeyOf(fact))
     if (payment === undefined) {
       return []
     }
-    if (fact.kind === 'payment_captured' && captured !== undefined) {
-      const fund = known.funds.get(captured.donationId ?? '')
-      return capturedEvents(fact.occurredAt, payment, captured, fund)
+    if (fact.kind === 'payment_captured') {
+      return entryNo === null ? [] : capturedEvents(fact.occurredAt, payment, entryNo, funds)
     }
-    return fact.kind === 'payment_failed' && payment.state === 'failed'
-      ? [failedEvent(fact.occurredAt, payment)]
-      : []
+    return payment.state === 'failed' ? [failedEvent(fact.occurredAt, payment)] : []
   })
   await announce(trx, events)
 }
@@ -44,9 +40,11 @@ export async function tellOfPayments(
 function capturedEvents(
   at: Date,
   payment: Payment,
-  { entryNo, donationId }: Captured,
-  fund: string | undefined,
+  entryNo: bigint,
+  funds: ReadonlyMap<string, string>,
 ): Event[] {
+  const { donation_id: donationId } = payment
+  const fund = donationId === null ? undefined : funds.get(donationId)
   const money = moneyOf(payment)
   const entry = `je_${entryNo}`
   const capture: Event = {

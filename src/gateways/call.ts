@@ -10,7 +10,11 @@ export interface Call {
   headers: Record<string, string>
   body: string
   signal: AbortSignal
+  /** Without an answer nobody knows whether money moved. */
+  movesMoney?: boolean
 }
+
+type Method = 'GET' | 'POST'
 
 export interface Answer {
   status: number
@@ -21,19 +25,32 @@ const MAX_ANSWER_BYTES = 2_000_000
 const RETRY_AFTER_SECONDS = 30
 const MAX_RETRY_AFTER_SECONDS = 3600
 
+/** Nobody was there to hear us. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
+
 /**
  * Posts to a gateway and gives its answer, whatever it says, up to 2 MB. Throws
- * `gateway_unavailable` without an answer in time and for HTTP 429 and 5xx. None of the calls made
- * with it moves money. A redirect is not followed: it would take the credentials elsewhere.
+ * `gateway_unavailable` without an answer in time and for HTTP 429 and 5xx; where the call moves
+ * money and may have arrived, with `moved: 'unknown'`. A redirect is not followed: it would take
+ * the credentials elsewhere.
  */
 export async function post(call: Call): Promise<Answer> {
+  return await request('POST', call)
+}
+
+/** Asks a gateway; fails as `post` does, and moves nothing. */
+export async function get(call: Omit<Call, 'body' | 'movesMoney'>): Promise<Answer> {
+  return await request('GET', { ...call, body: '' })
+}
+
+async function request(method: Method, call: Call): Promise<Answer> {
   const { gateway, url } = call
-  const attributes = { 'http.request.method': 'POST', 'server.address': new URL(url).hostname }
+  const attributes = { 'http.request.method': method, 'server.address': new URL(url).hostname }
   return await inSpan(`call ${gateway}`, { kind: 'client', attributes }, async (span) => {
     const stopClock = gatewaySeconds.startTimer({ gateway: gateway.toLowerCase() })
     let status = 'none'
     try {
-      return await send(call, (code) => {
+      return await send(method, call, (code) => {
         status = String(code)
         span.setAttribute('http.response.status_code', code)
       })
@@ -43,12 +60,18 @@ export async function post(call: Call): Promise<Answer> {
   })
 }
 
-async function send(call: Call, onStatus: (status: number) => void): Promise<Answer> {
-  const { gateway, url, headers, body, signal } = call
+async function send(
+  method: Method,
+  call: Call,
+  onStatus: (status: number) => void,
+): Promise<Answer> {
+  const { gateway, url, headers, signal } = call
+  const body = method === 'GET' ? {} : { body: call.body }
+  const moved = call.movesMoney === true ? 'unknown' : 'no'
   let response: Response
   let text: string | undefined
   try {
-    response = await fetch(url, { method: 'POST', headers, body, signal, redirect: 'manual' })
+    response = await fetch(url, { method, headers, ...body, signal, redirect: 'manual' })
     onStatus(response.status)
     text = await textWithin(response, MAX_ANSWER_BYTES)
   } catch (thrown) {
@@ -56,16 +79,17 @@ async function send(call: Call, onStatus: (status: number) => void): Promise<Ans
       signal.aborted
         ? `${gateway} did not answer in time.`
         : `${gateway} cannot be reached (${causeOf(thrown)}).`,
-      { cause: thrown },
+      { cause: thrown, moved: NOT_SENT.has(causeOf(thrown)) ? 'no' : moved },
     )
   }
   if (response.status === 429 || response.status >= 500) {
     throw unavailable(`${gateway} answered with HTTP ${response.status}.`, {
       retryAfter: retryAfterOf(response),
+      moved: response.status === 429 ? 'no' : moved,
     })
   }
   if (text === undefined) {
-    throw unavailable(`${gateway} answered with more than ${MAX_ANSWER_BYTES} bytes.`)
+    throw unavailable(`${gateway} answered with more than ${MAX_ANSWER_BYTES} bytes.`, { moved })
   }
   return { status: response.status, text }
 }
@@ -73,13 +97,13 @@ async function send(call: Call, onStatus: (status: number) => void): Promise<Ans
 /** `gateway_unavailable` for an answer that cannot be used; trying again may help. */
 export function unavailable(
   detail: string,
-  extras: { retryAfter?: number; cause?: unknown } = {},
+  extras: { retryAfter?: number; cause?: unknown; moved?: 'no' | 'unknown' } = {},
 ): Problem {
   return new Problem('gateway_unavailable', {
     retryAfter: RETRY_AFTER_SECONDS,
+    moved: 'no',
     ...extras,
     detail,
-    moved: 'no',
   })
 }
 

@@ -1,46 +1,15 @@
-/** PayU (India): hashed callbacks, PayU's own word on a payment, and the form that starts one. */
+/** PayU (India): webhooks, PayU's own word on them, the form of a payment, and other calls. */
 import { formatDecimal } from '../base/money.ts'
 import { Problem } from '../base/problem.ts'
-import { addressOf, post, refused, unavailable } from './call.ts'
-import type {
-  CallOptions,
-  Confirmation,
-  Gateway,
-  GatewayAccount,
-  GatewayOrder,
-  NewOrder,
-} from './gateway.ts'
-import { isObject, objectAt, parseJsonNumbersAsText, type JsonObject } from './json.ts'
+import { addressOf } from './call.ts'
+import { USUAL_TERMS, type Gateway, type GatewayAccount } from './gateway.ts'
+import type { GatewayOrder, NewOrder } from './gateway.ts'
 import { payuHash, verifyCallback } from './payu/callback.ts'
-import { confirmationOf, readCallback } from './payu/read.ts'
-import { cutText, textOf } from './text.ts'
-
-/** Payments in one question to PayU. */
-const MAX_ORDERS = 20
-
-/** What is kept of PayU's answer: what decides and what proves. Names and cards stay with PayU. */
-const KEPT = [
-  'mihpayid',
-  'txnid',
-  'status',
-  'unmappedstatus',
-  'amt',
-  'transaction_amount',
-  'additional_charges',
-  'disc',
-  'net_amount_debit',
-  'mode',
-  'bankcode',
-  'PG_TYPE',
-  'bank_ref_num',
-  'request_id',
-  'addedon',
-  'error_code',
-  'error_Message',
-  'field9',
-  'Merchant_UTR',
-  'Settled_At',
-] as const
+import { confirm } from './payu/confirm.ts'
+import { list } from './payu/lists.ts'
+import { capture, fetchPayment, fetchRefund, findRefund, refund } from './payu/money.ts'
+import { confirmationOf, readWebhook } from './payu/read.ts'
+import { cutText } from './text.ts'
 
 /** The longest values that PayU takes (docs.payu.in, Additional Info for Payment APIs). */
 const MAX_FIRSTNAME = 60
@@ -52,76 +21,15 @@ export const payu: Gateway = {
   verify: verifyCallback,
   needsConfirmation: confirmationOf,
   confirm,
-  read: readCallback,
+  read: (webhook, account, confirmation, terms = USUAL_TERMS) =>
+    readWebhook(webhook, account, confirmation, terms),
   createOrder,
-}
-
-/**
- * Asks PayU about orders (verify_payment). Orders that PayU does not know have the status "Not
- * Found"; an order that its answer leaves out is left out. Throws `gateway_unavailable` and, as
- * PayU says most errors with HTTP 200 and status 0, `gateway_refused` with its own words.
- */
-async function confirm(
-  account: GatewayAccount,
-  orderRefs: readonly string[],
-  options: CallOptions,
-): Promise<ReadonlyMap<string, Confirmation>> {
-  if (orderRefs.length === 0) {
-    return new Map()
-  }
-  if (orderRefs.length > MAX_ORDERS || orderRefs.some((ref) => ref === '' || ref.includes('|'))) {
-    throw new Problem('internal', { detail: 'These orders cannot be asked about in one question.' })
-  }
-  const { account: key, keySecret: salt } = account
-  const command = 'verify_payment'
-  const var1 = orderRefs.join('|')
-  const hash = payuHash([key, command, var1, salt])
-  const { status, text } = await post({
-    gateway: 'PayU',
-    url: addressOf(account.apiUrl, '/merchant/postservice.php?form=2'),
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({ key, command, var1, hash }).toString(),
-    signal: options.signal,
-  })
-  const answer = parseJsonNumbersAsText(text)
-  const body = isObject(answer) ? answer : undefined
-  if (status < 200 || status > 299) {
-    throw refused('PayU', textOf(body?.['msg'] ?? body?.['message']) ?? `HTTP ${status}.`, [salt])
-  }
-  if (body === undefined) {
-    throw unavailable('PayU answered with something that is not a JSON object.')
-  }
-  const confirmations = confirmationsIn(body, orderRefs)
-  if (confirmations.size === 0 && textOf(body['status']) !== '1') {
-    throw refused('PayU', textOf(body['msg']), [salt, hash])
-  }
-  return confirmations
-}
-
-function confirmationsIn(
-  body: JsonObject,
-  orderRefs: readonly string[],
-): Map<string, Confirmation> {
-  const details = objectAt(body, 'transaction_details') ?? {}
-  const confirmations = new Map<string, Confirmation>()
-  for (const orderRef of orderRefs) {
-    const entry = Object.hasOwn(details, orderRef) ? objectAt(details, orderRef) : undefined
-    if (entry !== undefined) {
-      confirmations.set(orderRef, confirmationFrom(entry))
-    }
-  }
-  return confirmations
-}
-
-function confirmationFrom(entry: JsonObject): Confirmation {
-  const kept: Record<string, string> = {}
-  for (const name of KEPT) {
-    const text = textOf(entry[name])
-    if (text !== null) {
-      kept[name] = text
-    }
-  }
-  return kept
+  capture,
+  fetchPayment,
+  refund,
+  findRefund,
+  fetchRefund,
+  list,
 }
 
 /**
@@ -165,8 +73,17 @@ async function createOrder(account: GatewayAccount, order: NewOrder): Promise<Ga
     furl: order.returnUrl,
     hash: payuHash([...paid, ...udfs, ...unused, salt]),
   }
-  const action = addressOf(account.apiUrl, '/_payment')
+  const action = addressOf(formUrlOf(account.apiUrl), '/_payment')
   return { orderRef: txnid, checkout: { gateway: 'payu', action, fields } }
+}
+
+/**
+ * PayU takes forms at another host than questions, in production: `secure` and `info`. Its test
+ * host, and any other, serves both.
+ */
+function formUrlOf(apiUrl: string): string {
+  const url = new URL(apiUrl)
+  return url.hostname === 'info.payu.in' ? 'https://secure.payu.in' : apiUrl
 }
 
 /** Browsers rewrite line ends in the fields of a form, and the hash would no longer fit. */

@@ -3,8 +3,9 @@ import type { GatewayName } from './fact.ts'
 import type { Gateway } from './gateway.ts'
 import { payu } from './payu.ts'
 import { razorpay } from './razorpay.ts'
+import { stripe } from './stripe.ts'
 
-export const gateways: Record<GatewayName, Gateway> = { razorpay, payu }
+export const gateways: Record<GatewayName, Gateway> = { razorpay, payu, stripe }
 
 /** The gateway of a name that came from outside (a URL); undefined where there is none. */
 export function gatewayNamed(name: string): Gateway | undefined {

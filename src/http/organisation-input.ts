@@ -69,8 +69,12 @@ const environment = z.enum(['live', 'test'])
 
 const accountFields = {
   gateway: z.enum(GATEWAY_NAMES),
-  account: line(100).meta({ description: 'Razorpay `acc_…`, PayU the merchant key.' }),
-  key_id: line(200).optional().meta({ description: 'Of PayU it is the merchant key.' }),
+  account: line(100).meta({
+    description: 'Razorpay `acc_…`, PayU the merchant key, Stripe `acct_…`.',
+  }),
+  key_id: line(200).optional().meta({
+    description: 'Of PayU it is the merchant key; Stripe needs none (or the publishable key).',
+  }),
   key_secret: secret,
 }
 
@@ -78,23 +82,45 @@ const accountFields = {
 const FITS = [
   { properties: { gateway: { const: 'razorpay' } }, required: ['key_id'] },
   { properties: { gateway: { const: 'payu' }, key_id: false } },
+  { properties: { gateway: { const: 'stripe' }, key_id: false } },
 ]
 
-const fits = z.superRefine<{ gateway: GatewayName; account: string; key_id?: string | undefined }>(
-  (one, context) => {
-    const fault = keyFault(one.gateway, one.account, one.key_id)
+interface AccountInput {
+  gateway: GatewayName
+  account: string
+  key_id?: string | undefined
+  key_secret: string
+  environment?: 'live' | 'test' | undefined
+}
+
+const fits = z.superRefine<AccountInput>((one, context) => {
+  const faults = {
+    key_id: keyFault(one.gateway, one.account, one.key_id),
+    ...(one.gateway === 'stripe' ? stripeFaults(one) : {}),
+  }
+  for (const [field, fault] of Object.entries(faults)) {
     if (fault !== null) {
-      context.addIssue({ code: 'custom', path: ['key_id'], message: fault })
+      context.addIssue({ code: 'custom', path: [field], message: fault })
     }
-  },
-)
+  }
+})
+
+/** One id has a live and a test mode at Stripe: its key says which of them answers. */
+function stripeFaults(one: AccountInput): Record<'account' | 'key_secret', string | null> {
+  const modes = one.environment ?? '(live|test)'
+  const fits = new RegExp(`^[sr]k_${modes}_`).test(one.key_secret)
+  return {
+    account: /^acct_\w+$/.test(one.account) ? null : 'of Stripe begins with acct_',
+    key_secret: fits ? null : `must be a Stripe key that begins with sk_${modes}_ or rk_${modes}_`,
+  }
+}
 
 export const newGatewayAccount = z
   .strictObject({ ...accountFields, environment })
   .check(fits)
   .meta({ anyOf: FITS })
 
-/** What is wrong with a key id; PayU has but one key, which is the account. */
+/** What is wrong with a key id; PayU has but one key, which is the account, Stripe needs none. */
 export function keyFault(
   gateway: GatewayName,
   account: string,
@@ -105,6 +131,10 @@ export function keyFault(
       return keyId === undefined ? 'is needed for Razorpay' : null
     case 'payu':
       return keyId === undefined || keyId === account ? null : 'of PayU is the account itself'
+    case 'stripe':
+      return keyId === undefined || keyId === account || keyId.startsWith('pk_')
+        ? null
+        : 'of Stripe is the publishable key (pk_…), or none'
     default:
       return gateway satisfies never
   }

@@ -31,6 +31,7 @@ export const PERMISSIONS = {
   'ids.reveal': ['finance', 'admin'],
   'receipts.read': ['finance', 'auditor', 'admin'],
   'inbox.read': ['finance', 'auditor', 'admin'],
+  'inbox.operate': ['finance', 'admin'],
   'webhooks.read': ['finance', 'auditor', 'admin'],
   'webhooks.manage': ['admin'],
   'exports.read': ['finance', 'auditor', 'admin'],

@@ -8,6 +8,7 @@ import type { Confirmation } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { bodyOf, type KeptBody } from './bodies.ts'
 import { noteFailures, type Failure } from './failures.ts'
+import { hold, readPauses } from './pauses.ts'
 
 export interface ConfirmOptions {
   keyring: Keyring
@@ -18,6 +19,9 @@ interface Waiting extends KeptBody {
   gateway: GatewayName
   content_type: string
   attempts: number
+  attempts_forgiven: number
+  received_at: Date
+  secret_id: string | null
 }
 
 interface Unconfirmed extends Waiting {
@@ -39,21 +43,26 @@ export async function confirmDue(
   orgId: number,
   options: ConfirmOptions,
 ): Promise<number> {
-  const waiting = await db.read(
-    orgId,
-    async (trx) =>
-      await trx.query<Waiting>(
-        `select event_id, gateway, content_type, body, body_sealed, attempts
-           from inbox_events
-          where org_id = $1 and state = 'waiting' and next_try_at <= now()
-            and needs_confirmation and confirmation is null
-          order by next_try_at, event_id limit $2`,
-        [trx.scope, EVENTS_MAX],
-      ),
-  )
+  const { waiting, pauses } = await db.read(orgId, async (trx) => ({
+    pauses: await readPauses(trx),
+    waiting: await trx.query<Waiting>(
+      `select event_id, gateway, content_type, body, body_sealed, attempts, attempts_forgiven,
+              received_at, secret_id
+         from inbox_events
+        where org_id = $1 and state = 'waiting' and held_at is null and next_try_at <= now()
+          and needs_confirmation and confirmation is null
+        order by next_try_at, event_id limit $2`,
+      [trx.scope, EVENTS_MAX],
+    ),
+  }))
   const events = await opened(db, orgId, waiting, options.keyring)
   for (const [gateway, own] of Map.groupBy(events, (event) => event.gateway)) {
-    await confirmAt(db, orgId, gateway, own, options)
+    // A gateway that is paused is not asked either.
+    if (pauses.has(gateway, null)) {
+      await holdAll(db, orgId, own)
+    } else {
+      await confirmAt(db, orgId, gateway, own, options)
+    }
   }
   return waiting.length
 }
@@ -82,6 +91,22 @@ async function opened(
   return events
 }
 
+/** Lets them wait for the end of their pause, unless that came in the meantime. */
+async function holdAll(db: Database, orgId: number, events: readonly Unconfirmed[]): Promise<void> {
+  await db.transact(
+    orgId,
+    async (trx) => {
+      const pauses = await readPauses(trx)
+      const held = events.filter((event) => pauses.has(event.gateway, null))
+      await hold(
+        trx,
+        held.map((event) => ({ event, type: null })),
+      )
+    },
+    { queue: 'journal' },
+  )
+}
+
 async function confirmAt(
   db: Database,
   orgId: number,
@@ -99,9 +124,9 @@ async function confirmAt(
     let reason = 'the gateway gave no answer about this payment'
     if (failed < FAILED_CALLS_MAX) {
       try {
-        const orderRefs = [...new Set(group.map(orderRefOf))]
+        const refs = [...new Set(group.map(refOf))]
         const signal = AbortSignal.timeout(options.timeoutMs)
-        answers = await gateways[gateway].confirm(account, orderRefs, { signal })
+        answers = await gateways[gateway].confirm(account, refs, { signal })
         failed = 0
       } catch (error) {
         reason = messageOf(error)
@@ -132,7 +157,7 @@ async function noteAnswers(
   const answered: { event: Unconfirmed; answer: Confirmation }[] = []
   const failures: Failure[] = []
   for (const event of events) {
-    const answer = answers.get(orderRefOf(event))
+    const answer = answers.get(refOf(event))
     if (answer === undefined) {
       failures.push({ event, reason, final: false })
     } else {
@@ -159,14 +184,15 @@ async function noteAnswers(
   )
 }
 
-function orderRefOf(event: Unconfirmed): string {
+function refOf(event: Unconfirmed): string {
   const request = gateways[event.gateway].needsConfirmation({
     body: event.body,
     contentType: event.content_type,
-    headers: {},
+    receivedAt: event.received_at,
+    signedBy: event.secret_id,
   })
   if (request === null) {
     throw new Error(`event ${event.event_id} was stored as one to confirm, and is none`)
   }
-  return request.orderRef
+  return request.ref
 }

@@ -4,7 +4,9 @@ import type { Trx } from '../base/db.ts'
 import { inboxEvents } from '../base/metrics.ts'
 
 export interface Failure {
-  event: { event_id: string; gateway: string; attempts: number }
+  event: { event_id: string; gateway: string; attempts: number; attempts_forgiven: number }
+  /** The gateway's name of it, where it could be read. */
+  type?: string
   reason: string
   /** Trying again cannot help. */
   final: boolean
@@ -24,10 +26,10 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
   if (failures.length === 0) {
     return
   }
-  const rows = failures.map(({ event, reason, final }) => {
+  const rows = failures.map(({ event, type = null, reason, final }) => {
     const attempt = event.attempts + 1
-    const delay = final ? null : delayAfter(BACKOFF, attempt)
-    return { event, attempt, delay, reason: storable(reason) }
+    const delay = final ? null : delayAfter(BACKOFF, attempt - event.attempts_forgiven)
+    return { event, type, attempt, delay, reason: storable(reason) }
   })
   await trx.query(
     `update inbox_events e
@@ -36,9 +38,10 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
             next_try_at = now() + coalesce(n.delay_ms, 0) * interval '1 millisecond',
             first_error = coalesce(e.first_error, n.reason),
             last_error = n.reason,
+            event_type = coalesce(left(n.type, 100), e.event_type),
             confirmation = null
-       from unnest($2::text[], $3::integer[], $4::integer[], $5::text[])
-         as n (event_id, attempt, delay_ms, reason)
+       from unnest($2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[])
+         as n (event_id, attempt, delay_ms, reason, type)
       where e.org_id = $1 and e.event_id = n.event_id`,
     [
       trx.scope,
@@ -46,6 +49,7 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
       rows.map((row) => row.attempt),
       rows.map((row) => row.delay),
       rows.map((row) => row.reason),
+      rows.map((row) => row.type),
     ],
   )
   await trx.query(

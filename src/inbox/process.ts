@@ -7,28 +7,12 @@ import { inboxEvents, webhookAgeSeconds } from '../base/metrics.ts'
 import { messageOf, Problem } from '../base/problem.ts'
 import { inSpans, type TraceContext } from '../base/tracing.ts'
 import { recordFacts, type ToldFact } from '../donations/record.ts'
-import type { GatewayName } from '../gateways/fact.ts'
-import type { Confirmation, GatewayEvent } from '../gateways/gateway.ts'
-import { gateways } from '../gateways/registry.ts'
-import { bodyOf, type KeptBody } from './bodies.ts'
+import type { GatewayEvent } from '../gateways/gateway.ts'
+import { bodyOf } from './bodies.ts'
 import { noteFailures, type Failure } from './failures.ts'
-
-/** A row of the inbox as processing reads it. */
-export interface StoredEvent extends KeptBody {
-  gateway: GatewayName
-  account: string
-  content_type: string
-  attempts: number
-  confirmation: Confirmation | null
-  received_at: Date
-  trace_context: TraceContext | null
-}
-
-/** A time before this, or this long after the event came in, is a fault and no booking date. */
-const EARLIEST = new Date('2015-01-01T00:00:00+05:30')
-const AHEAD_MS_MAX = 24 * 60 * 60 * 1000
-/** Ten thousand crore rupees: above, it is a fault, and sums would leave what JSON can say. */
-const AMOUNT_MAX = 10_000_000_000_000n
+import { hold, readPauses, type Pauses } from './pauses.ts'
+import { noteSecretsUsed } from './secret-use.ts'
+import { isFinal, readEvent, STORED_EVENT, type Lane, type StoredEvent } from './stored-event.ts'
 
 export const BATCH_MAX = 500
 
@@ -36,58 +20,63 @@ export interface ProcessingParts {
   db: Database
   keyring: Keyring
   log: Log
-  /** True from the moment the worker was asked to end. */
-  shouldStop(): boolean
+}
+
+/** What one turn of an organisation is about. */
+export interface Turn {
+  orgId: number
+  lane: Lane
+  /** Events at the most. */
+  limit: number
 }
 
 /**
- * Processes what waits for one organisation until nothing is left that is due; gives how many
- * events it took in hand. Safe to run at any time, by any number of workers at once.
+ * One batch of one lane; gives how many events it took in hand, 0 where none was due. Safe to run
+ * at any time, by any number of workers at once.
  */
-export async function processOrganisation(parts: ProcessingParts, orgId: number): Promise<number> {
-  let taken = 0
-  for (;;) {
-    const batch = await processBatch(parts, orgId, BATCH_MAX)
-    taken += batch
-    if (batch === 0 || parts.shouldStop()) {
-      return taken
-    }
-  }
-}
-
-async function processBatch(parts: ProcessingParts, orgId: number, limit: number): Promise<number> {
+export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<number> {
   const { db, keyring, log } = parts
   try {
-    return await db.transact(
-      orgId,
+    const events = await db.transact(
+      turn.orgId,
       async (trx) => {
-        const events = await takeDue(trx, limit)
-        await processEvents(trx, keyring, events, new Date())
-        return events.length
+        const taken = await takeDue(trx, turn)
+        await processEvents(trx, keyring, taken, new Date())
+        return taken
       },
       { queue: 'journal' },
     )
+    await noteSecretsUsed(db, turn.orgId, events, log)
+    return events.length
   } catch (error) {
     if (isConnectionError(error) || (error instanceof Problem && error.code === 'unavailable')) {
       throw error
     }
+    const { orgId, limit } = turn
     if (limit > 1) {
-      // One of them breaks the whole batch: halves go on until it stands alone.
+      // One of them breaks the whole batch: smaller ones go on until it stands alone.
       log.warn({ err: error, orgId, limit }, 'a batch failed, trying smaller ones')
-      return await processBatch(parts, orgId, Math.ceil(limit / 8))
+      return await processTurn(parts, { ...turn, limit: Math.ceil(limit / 8) })
     }
     log.error({ err: error, orgId }, 'an event failed')
-    return await setAside(db, orgId, error)
+    return await setAside(parts, turn, error)
   }
 }
 
 /** Notes the failure of the one event that stands first, so that the others get their turn. */
-async function setAside(db: Database, orgId: number, error: unknown): Promise<number> {
+async function setAside(
+  { db, keyring }: ProcessingParts,
+  turn: Turn,
+  error: unknown,
+): Promise<number> {
   return await db.transact(
-    orgId,
+    turn.orgId,
     async (trx) => {
-      const events = await takeDue(trx, 1)
-      const failures = events.map((event) => ({ event, reason: messageOf(error), final: false }))
+      const events = await takeDue(trx, { ...turn, limit: 1 })
+      const reason = messageOf(error)
+      const failures = events.map((event) => {
+        return { event, ...typeOf(keyring, turn.orgId, event), reason, final: false }
+      })
       await noteFailures(trx, failures)
       return events.length
     },
@@ -95,17 +84,26 @@ async function setAside(db: Database, orgId: number, error: unknown): Promise<nu
   )
 }
 
+/** The gateway's name of an event, where it can be read. */
+function typeOf(keyring: Keyring, orgId: number, event: StoredEvent): { type?: string } {
+  try {
+    return { type: readEvent(event, bodyOf(keyring, orgId, event)).type }
+  } catch {
+    // Its reading may be what breaks the batch, and that is being noted.
+    return {}
+  }
+}
+
 /** The oldest due events; the journal's queue keeps other workers away from them. */
-async function takeDue(trx: Trx, limit: number): Promise<StoredEvent[]> {
+async function takeDue(trx: Trx, { lane, limit }: Turn): Promise<StoredEvent[]> {
   return await trx.query<StoredEvent>(
-    `select event_id, gateway, account, content_type, body, body_sealed, attempts, confirmation,
-            received_at, trace_context
-       from inbox_events
-      where org_id = $1 and state = 'waiting' and next_try_at <= now()
-        and (not needs_confirmation or confirmation is not null)
-      order by next_try_at, event_id
-      limit $2`,
-    [trx.scope, limit],
+    `select ${STORED_EVENT}
+       from inbox_events e
+      where e.org_id = $1 and e.lane = $2 and e.state = 'waiting' and e.held_at is null
+        and (not e.needs_confirmation or e.confirmation is not null) and e.next_try_at <= now()
+      order by e.next_try_at, e.event_id
+      limit $3`,
+    [trx.scope, lane, limit],
   )
 }
 
@@ -133,18 +131,11 @@ async function recordEvents(
   { now, traceOf }: { now: Date; traceOf: (eventId: string) => TraceContext | null },
 ): Promise<void> {
   const failures: Failure[] = []
-  const read: { event: StoredEvent; result: GatewayEvent }[] = []
-  for (const event of events) {
-    try {
-      read.push({ event, result: readEvent(event, bodyOf(keyring, trx.scope, event)) })
-    } catch (error) {
-      if (!(error instanceof Problem)) {
-        throw error
-      }
-      failures.push({ event, reason: error.message, final: isFinal(event, error) })
-    }
-  }
-  const told = read.flatMap(({ event, result }): ToldFact[] =>
+  const pauses = await readPauses(trx)
+  const bytesOf = (event: StoredEvent) => bodyOf(keyring, trx.scope, event)
+  const read = readAll({ events, pauses, bytesOf }, failures)
+  await hold(trx, read.held)
+  const told = read.ready.flatMap(({ event, result }): ToldFact[] =>
     result.facts.map((fact) => ({
       eventId: event.event_id,
       trace: traceOf(event.event_id),
@@ -152,74 +143,98 @@ async function recordEvents(
     })),
   )
   const outcomes = await recordFacts(trx, told, now)
-  const done: { event: StoredEvent; type: string; state: 'processed' | 'ignored' }[] = []
-  for (const { event, result } of read) {
+  const done: Done[] = []
+  for (const { event, result } of read.ready) {
     const problem = outcomes.get(event.event_id) ?? null
     if (problem !== null) {
-      failures.push({ event, reason: problem.message, final: isFinal(event, problem) })
+      const final = isFinal(event, problem)
+      failures.push({ event, type: result.type, reason: problem.message, final })
     } else {
       const state = result.facts.length === 0 ? 'ignored' : 'processed'
-      done.push({ event, type: result.type, state })
+      done.push({ event, type: result.type, state, note: result.note ?? null })
     }
   }
   await markDone(trx, done, now)
   await noteFailures(trx, failures)
   for (const { event, state } of done) {
     inboxEvents.inc({ gateway: event.gateway, state })
-    const age = (now.getTime() - event.received_at.getTime()) / 1000
-    webhookAgeSeconds.observe({ gateway: event.gateway }, Math.max(0, age))
-  }
-}
-
-function readEvent(event: StoredEvent, body: Buffer): GatewayEvent {
-  const result = gateways[event.gateway].read(
-    { body, contentType: event.content_type, headers: {} },
-    event.account,
-    event.confirmation,
-  )
-  for (const { key, occurredAt, amount } of result.facts) {
-    if (amount > AMOUNT_MAX) {
-      throw new Problem('malformed_event', { detail: `${key} is about ${amount} minor units.` })
-    }
-    const ahead = occurredAt.getTime() - event.received_at.getTime()
-    if (occurredAt < EARLIEST || ahead > AHEAD_MS_MAX) {
-      throw new Problem('malformed_event', {
-        detail: `${key} is dated ${occurredAt.toISOString()}, which cannot be booked.`,
-      })
+    // What was replayed is as old as it is for another reason.
+    if (event.attempts_forgiven === 0) {
+      const age = (now.getTime() - event.received_at.getTime()) / 1000
+      webhookAgeSeconds.observe({ gateway: event.gateway }, Math.max(0, age))
     }
   }
-  return result
 }
 
-/**
- * Bytes that cannot be read and facts that contradict each other do not get better by waiting;
- * what the gateway confirmed otherwise may, so it is asked again.
- */
-function isFinal(event: StoredEvent, problem: Problem): boolean {
-  return (
-    problem.code === 'idempotency_conflict' ||
-    (problem.code === 'malformed_event' && event.confirmation === null)
-  )
+interface Read {
+  ready: { event: StoredEvent; result: GatewayEvent }[]
+  /** They wait for the end of a pause. */
+  held: { event: StoredEvent; type: string | null }[]
 }
 
-async function markDone(
-  trx: Trx,
-  done: readonly { event: StoredEvent; type: string; state: string }[],
-  now: Date,
-): Promise<void> {
+/** Reads each event unless it is paused; what cannot be read goes to the failures. */
+function readAll(
+  {
+    events,
+    pauses,
+    bytesOf,
+  }: {
+    events: readonly StoredEvent[]
+    pauses: Pauses
+    bytesOf(event: StoredEvent): Buffer
+  },
+  failures: Failure[],
+): Read {
+  const read: Read = { ready: [], held: [] }
+  for (const event of events) {
+    if (pauses.has(event.gateway, null)) {
+      read.held.push({ event, type: null })
+      continue
+    }
+    try {
+      const result = readEvent(event, bytesOf(event))
+      if (pauses.has(event.gateway, result.type)) {
+        read.held.push({ event, type: result.type })
+      } else {
+        read.ready.push({ event, result })
+      }
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error
+      }
+      failures.push({ event, reason: error.message, final: isFinal(event, error) })
+    }
+  }
+  return read
+}
+
+interface Done {
+  event: StoredEvent
+  type: string
+  state: 'processed' | 'ignored'
+  /** What a person should know of it. */
+  note: string | null
+}
+
+const NOTE_LENGTH_MAX = 1000
+
+async function markDone(trx: Trx, done: readonly Done[], now: Date): Promise<void> {
   if (done.length === 0) {
     return
   }
   await trx.query(
     `update inbox_events e
-        set state = n.state, event_type = n.type, attempts = e.attempts + 1, processed_at = $5
-       from unnest($2::text[], $3::text[], $4::text[]) as n (event_id, state, type)
+        set state = n.state, event_type = n.type, attempts = e.attempts + 1, processed_at = $6,
+            note = n.note
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[])
+         as n (event_id, state, type, note)
       where e.org_id = $1 and e.event_id = n.event_id`,
     [
       trx.scope,
       done.map(({ event }) => event.event_id),
       done.map(({ state }) => state),
       done.map(({ type }) => type.slice(0, 100)),
+      done.map(({ note }) => note?.slice(0, NOTE_LENGTH_MAX) ?? null),
       now,
     ],
   )

@@ -80,7 +80,8 @@ export function openIntake(db: Database, bells: Bells): Intake {
       }
       const gateway = gateways[endpoint.gateway]
       const verified = gateway.verify(webhook, endpoint.account, validSecrets(endpoint, now))
-      const needsConfirmation = gateway.needsConfirmation(webhook) !== null
+      const stored = { ...webhook, signedBy: verified.secretId }
+      const needsConfirmation = gateway.needsConfirmation(stored) !== null
       return await new Promise<Receipt>((resolve, reject) => {
         waiting.push({
           endpoint,

@@ -1,6 +1,7 @@
 /** Checks that intake, donations, receipts and books tell the same story, with nothing stuck. */
 import type { Database } from '../base/db.ts'
 import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
+import { PAYMENT_CHECKS } from '../payments/verify.ts'
 
 /** Due for longer than this is stuck: a sweep comes every few seconds. */
 const STUCK_MINUTES = 15
@@ -78,7 +79,7 @@ const CHECKS: readonly { check: string; sql: string }[] = [
     sql: `select format('%s %s waits since %s', kind, id, due) as detail
             from (
               select org_id, 'event' as kind, event_id as id, next_try_at as due
-                from inbox_events where state = 'waiting'
+                from inbox_events where state = 'waiting' and held_at is null
               union all
               select org_id, 'receipt of', subject, next_try_at from outbox where state = 'waiting'
               union all
@@ -106,10 +107,30 @@ const CHECKS: readonly { check: string; sql: string }[] = [
 export async function verifyDonations(db: Database, orgId: number): Promise<Finding[]> {
   return await db.read(orgId, async (trx) => {
     const findings: Finding[] = []
-    for (const { check, sql } of CHECKS) {
+    for (const { check, sql } of [...CHECKS, ...PAYMENT_CHECKS]) {
       const rows = await trx.query<{ detail: string }>(`${sql} limit $2`, [orgId, FINDINGS_MAX])
       findings.push(...rows.map(({ detail }) => ({ check, detail })))
     }
     return findings
+  })
+}
+
+/** What nothing was made of because somebody decided so, the newest first: said, and no fault. */
+export async function listAccepted(db: Database, orgId: number): Promise<string[]> {
+  return await db.read(orgId, async (trx) => {
+    const rows = await trx.query<{ detail: string }>(
+      `(select format('event %s (%s) was dismissed on %s by %s: %s', event_id,
+                 coalesce(event_type, gateway), (dismissed_at at time zone 'Asia/Kolkata')::date,
+                 dismissed_by, dismissed_because) as detail
+          from inbox_events where org_id = $1 and state = 'dismissed'
+         order by event_id desc limit $2)
+        union all
+       (select format('%s is paused since %s by %s: %s', concat_ws(' ', gateway, event_type),
+                 (paused_at at time zone 'Asia/Kolkata')::date, paused_by, reason)
+          from inbox_pauses where org_id = $1 and resumed_at is null
+         order by pause_id desc limit $2)`,
+      [orgId, FINDINGS_MAX],
+    )
+    return rows.map(({ detail }) => detail)
   })
 }

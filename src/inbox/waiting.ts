@@ -18,12 +18,12 @@ export type Work =
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
                     from inbox_events
-                   where state = 'waiting' and next_try_at <= now()
+                   where state = 'waiting' and held_at is null and next_try_at <= now()
                      and needs_confirmation and confirmation is null
                    group by org_id`,
   events: `select org_id, count(*)::integer as due, min(received_at) as oldest
              from inbox_events
-            where state = 'waiting' and next_try_at <= now()
+            where state = 'waiting' and held_at is null and next_try_at <= now()
               and (not needs_confirmation or confirmation is not null)
             group by org_id`,
   receipts: `select org_id, count(*)::integer as due, min(created_at) as oldest

@@ -11,6 +11,8 @@ export interface AccountView {
   /** The last four characters, where the secret is long enough to spare them. */
   keySecretMasked: string
   apiUrl: string
+  /** A term of the contract, at PayU: contested money is taken when a dispute begins. */
+  disputesDebitedUpfront: boolean
   createdAt: Date
   updatedAt: Date
   disabledAt: Date | null
@@ -20,6 +22,7 @@ export interface AccountView {
 export const API_URLS: Readonly<Record<GatewayName, Record<'live' | 'test', string>>> = {
   razorpay: { live: 'https://api.razorpay.com', test: 'https://api.razorpay.com' },
   payu: { live: 'https://info.payu.in', test: 'https://test.payu.in' },
+  stripe: { live: 'https://api.stripe.com', test: 'https://api.stripe.com' },
 }
 
 /** What a key secret is sealed with, so that it opens in no other row. */
@@ -38,13 +41,15 @@ interface Row {
   key_id: string
   key_secret_sealed: Buffer
   api_url: string
+  disputes_debited_upfront: boolean
   created_at: Date
   updated_at: Date
   disabled_at: Date | null
 }
 
 const COLUMNS =
-  'gateway, account, key_id, key_secret_sealed, api_url, created_at, updated_at, disabled_at'
+  'gateway, account, key_id, key_secret_sealed, api_url, disputes_debited_upfront, created_at, ' +
+  'updated_at, disabled_at'
 
 function viewOf(row: Row, keyring: Keyring): AccountView {
   const context = sealedWith(row.gateway, row.account)
@@ -54,6 +59,7 @@ function viewOf(row: Row, keyring: Keyring): AccountView {
     keyId: row.key_id,
     keySecretMasked: masked(unseal(keyring, row.key_secret_sealed, context).toString()),
     apiUrl: row.api_url,
+    disputesDebitedUpfront: row.disputes_debited_upfront,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     disabledAt: row.disabled_at,
@@ -112,6 +118,7 @@ export interface GatewayChange {
   keySecret?: string | undefined
   /** A disabled account takes no new donation; what was begun with it is still taken in. */
   enabled?: boolean | undefined
+  disputesDebitedUpfront?: boolean | undefined
 }
 
 /** Throws `not_found` where the organisation has none at that gateway. */
@@ -129,6 +136,7 @@ export async function changeGatewayAccount(
             key_secret_sealed = coalesce($4::bytea, key_secret_sealed),
             disabled_at = case when $5::boolean is null then disabled_at when $5 then null
                                else coalesce(disabled_at, now()) end,
+            disputes_debited_upfront = coalesce($6::boolean, disputes_debited_upfront),
             updated_at = now()
       where org_id = $1 and gateway = $2`,
     [
@@ -137,6 +145,7 @@ export async function changeGatewayAccount(
       change.keyId ?? null,
       secret === undefined ? null : seal(keyring, secret, sealedWith(gateway, account)),
       change.enabled ?? null,
+      change.disputesDebitedUpfront ?? null,
     ],
   )
   return await findGatewayAccount(trx, keyring, gateway)

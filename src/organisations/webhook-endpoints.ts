@@ -1,7 +1,7 @@
 /** Endpoints that gateways call, and the secrets that their calls are signed with. */
 import { randomBytes } from 'node:crypto'
 import { seal, type Keyring } from '../base/crypto.ts'
-import type { Trx } from '../base/db.ts'
+import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { GatewayName } from '../gateways/fact.ts'
@@ -22,6 +22,8 @@ export interface WebhookSecretView {
   validFrom: Date
   /** Null for one whose end is not decided. */
   validUntil: Date | null
+  /** When a call that it signed came in last, to a minute or two; null where none was seen. */
+  lastUsedAt: Date | null
 }
 
 /** Hours that an old secret goes on at least: retries of old events are signed with it. */
@@ -34,7 +36,7 @@ const ENDPOINT = `endpoint_id as "endpointId", gateway, created_at as "createdAt
   disabled_at as "disabledAt"`
 
 const SECRET = `secret_id as "secretId", label, valid_from as "validFrom",
-  valid_until as "validUntil"`
+  valid_until as "validUntil", last_used_at as "lastUsedAt"`
 
 /** The name under which the intake keeps an endpoint in its process. */
 export function endpointName(endpointId: string): string {
@@ -155,6 +157,21 @@ export async function addSecret(
     throw new Error('a webhook secret was not inserted')
   }
   return { added, madeSecret }
+}
+
+/** Notes when secrets signed something, unless that was noted within a minute before it. */
+export async function markSecretsUsed(
+  db: Database,
+  orgId: number,
+  used: ReadonlyMap<string, Date>,
+): Promise<void> {
+  await db.statement(
+    `update webhook_secrets s set last_used_at = n.at
+       from unnest($2::text[], $3::timestamptz[]) as n (secret_id, at)
+      where s.org_id = $1 and s.secret_id = n.secret_id
+        and (s.last_used_at is null or s.last_used_at < n.at - interval '1 minute')`,
+    [orgId, [...used.keys()], [...used.values()]],
+  )
 }
 
 /** A new secret, and an end for those that are valid now; one that ends earlier still does. */

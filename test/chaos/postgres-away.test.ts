@@ -55,7 +55,7 @@ describe('Postgres that goes away', () => {
   })
 
   it('stores an event once when the answer to the insert is lost', async () => {
-    proxy.swallowAnswerTo('insert into inbox_events')
+    proxy.swallowAnswerTo('store_webhooks')
     const lost = await service.deliver('razorpay', event(3))
     expect(lost.status).to.equal(503)
     const again = await service.deliver('razorpay', event(3))
@@ -70,6 +70,10 @@ describe('Postgres that goes away', () => {
   it('answers 503 and heals when its connections fall silent without being closed', async () => {
     const warm = await Promise.all([4, 5, 6, 7].map((n) => service.deliver('razorpay', event(n))))
     expect(warm.map((answer) => answer.status)).to.deep.equal([200, 200, 200, 200])
+    // Every connection that the pool may have is open, so that no new one gets through.
+    const counting = 'select count(*) from generate_series(1, 100000)'
+    const { db } = service.parts
+    await Promise.all(Array.from({ length: 20 }, async () => await db.statement(counting)))
     proxy.silence()
     expect((await service.call('GET', '/readyz', { role: null })).status).to.equal(503)
     const lost = await service.deliver('razorpay', event(8))

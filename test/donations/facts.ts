@@ -42,15 +42,14 @@ export function authorized(told: Told): PaymentAuthorized {
   return { ...base(told), kind: 'payment_authorized', key }
 }
 
-export function captured(told: Told, charge: Partial<PaymentCaptured> = {}): PaymentCaptured {
+export function captured(told: Told, more: Partial<PaymentCaptured> = {}): PaymentCaptured {
   return {
     ...base(told),
     kind: 'payment_captured',
     key: `rzp:${ACCOUNT}:pay:${told.payment}:captured`,
-    fee: null,
-    tax: null,
     bankReference: null,
-    ...charge,
+    subscriptionRef: null,
+    ...more,
   }
 }
 

@@ -34,8 +34,9 @@ describe('facts', () => {
 
   async function payments(): Promise<Record<string, unknown>[]> {
     return await books.read(
-      `select gateway_payment_id as id, state, amount, currency, fee, tax, bank_reference,
-              donation_id, entry_no, captured_at, authorized_at, failed_at, failure_reason
+      `select gateway_payment_id as id, state, amount, currency, bank_reference, subscription_ref,
+              booked_to, donation_id, entry_no, captured_at, authorized_at, failed_at,
+              failure_reason
          from payments order by gateway_payment_id`,
       [],
       org,
@@ -74,6 +75,7 @@ describe('facts', () => {
     expect(await tell(captured({ payment: 'pay_1', order: 'order_1' }))).to.deep.equal([null])
     const [payment] = await payments()
     expect(payment).to.include({ state: 'captured', donation_id: donationId, entry_no: 1n })
+    expect(payment).to.include({ booked_to: 'income:donations:education' })
     expect(payment?.['captured_at']).to.deep.equal(NOON)
     expect(await entries()).to.deep.equal([
       'donation_captured 50000 INR income:donations:education',
@@ -176,17 +178,16 @@ describe('facts', () => {
     expect(await payments()).to.have.length(2)
   })
 
-  it('take fee, tax and bank reference from whichever telling has them', async () => {
+  it('take bank reference and subscription from whichever telling has them', async () => {
     const told = { payment: 'pay_1', order: 'order_1' }
     await openFor(books, { order: 'order_1', orgId: org })
     await tell(captured(told))
-    expect((await payments())[0]).to.include({ fee: null, tax: null, bank_reference: null })
-    await tell(captured(told, { fee: 1180n, tax: 180n }))
+    expect((await payments())[0]).to.include({ bank_reference: null, subscription_ref: null })
+    await tell(captured(told, { subscriptionRef: 'sub_1' }))
     await tell(captured(told, { bankReference: '412345678901' }))
-    await tell(captured(told, { fee: 9n, tax: 9n, bankReference: '9' }), captured(told))
+    await tell(captured(told, { subscriptionRef: 'sub_9', bankReference: '9' }), captured(told))
     expect((await payments())[0]).to.include({
-      fee: 1180n,
-      tax: 180n,
+      subscription_ref: 'sub_1',
       bank_reference: '412345678901',
     })
     expect(await entries()).to.have.length(1)

@@ -21,7 +21,7 @@ const CALLS = [
     name: 'PayU: a confirmation',
     path: '/merchant/postservice.php?form=2',
     call: (apiUrl: string, options: CallOptions) =>
-      payu.confirm({ ...PAYU, apiUrl }, ['T1001'], options),
+      payu.confirm({ ...PAYU, apiUrl }, ['order:T1001'], options),
   },
 ]
 

@@ -18,7 +18,7 @@ describe('a stored call without its payer', () => {
     expect(redacted.toString()).to.not.match(/asha|9000000001|Rao/i)
     const read = (bytes: Buffer) =>
       gateways.razorpay.read(
-        { body: bytes, contentType: JSON_TYPE, headers: {} },
+        { body: bytes, contentType: JSON_TYPE, receivedAt: new Date(), signedBy: 'whs_1' },
         'acc_TESTBahi000001',
         null,
       )

@@ -6,6 +6,9 @@ import { payu } from '../../src/gateways/payu.ts'
 import { own, ownText, samples } from './bodies.ts'
 import { HOST, isSafe, ORDER, PAYU, SECRET, soon, withoutNetwork } from './calls.ts'
 import { rejectionOf } from './thrown.ts'
+import { payuJson } from '../support/sign.ts'
+
+const ORDERS = ['order:BAHI0001', 'order:BAHI0002', 'order:BAHI0003']
 
 interface Vector {
   name: string
@@ -31,8 +34,8 @@ describe('PayU: a confirmation', () => {
         hash: vector('general-api/verify_payment') ?? '',
       })
       .reply(200, { status: 1, transaction_details: { T1001: { status: 'success' } } })
-    const answers = await payu.confirm(PAYU, ['T1001'], soon())
-    expect(answers.get('T1001')).to.deep.equal({ status: 'success' })
+    const answers = await payu.confirm(PAYU, ['order:T1001'], soon())
+    expect(answers.get('order:T1001')).to.deep.equal({ status: 'success' })
     scope.done()
   })
 
@@ -40,10 +43,13 @@ describe('PayU: a confirmation', () => {
     nock(HOST)
       .post(path, (body: Record<string, string>) => body['var1'] === 'BAHI0001|BAHI0002|BAHI0003')
       .reply(200, ownText('payu/verify_payment.captured.json'))
-    const answers = await payu.confirm(PAYU, ['BAHI0001', 'BAHI0002', 'BAHI0003'], soon())
-    expect([...answers.keys()]).to.deep.equal(['BAHI0001', 'BAHI0002'])
-    expect(answers.get('BAHI0002')).to.deep.equal({ mihpayid: 'Not Found', status: 'Not Found' })
-    const captured = answers.get('BAHI0001') ?? {}
+    const answers = await payu.confirm(PAYU, ORDERS, soon())
+    expect([...answers.keys()]).to.deep.equal(['order:BAHI0001', 'order:BAHI0002'])
+    expect(answers.get('order:BAHI0002')).to.deep.equal({
+      mihpayid: 'Not Found',
+      status: 'Not Found',
+    })
+    const captured = answers.get('order:BAHI0001') ?? {}
     expect(captured).to.include({
       mihpayid: '403993715533296817',
       net_amount_debit: '2500.0',
@@ -57,25 +63,24 @@ describe('PayU: a confirmation', () => {
 
   it('reads a payment with the answer that it got', async () => {
     nock(HOST).post(path).reply(200, ownText('payu/verify_payment.captured.json'))
-    const answers = await payu.confirm(PAYU, ['BAHI0001'], soon())
+    const answers = await payu.confirm(PAYU, ['order:BAHI0001'], soon())
     const fields = { ...own('payu/payment.success.json'), mihpayid: '403993715533296817' }
-    const body = Buffer.from(JSON.stringify(fields))
-    const webhook = { body, contentType: 'application/json', headers: {} }
-    const { facts } = payu.read(webhook, 'gtKFFx', answers.get('BAHI0001') ?? null)
+    const answer = answers.get('order:BAHI0001') ?? null
+    const { facts } = payu.read(payuJson(fields), 'gtKFFx', answer)
     expect(facts[0]?.kind).to.equal('payment_captured')
   })
 
   it('takes "Not Found" of the only order for an answer and not for an error', async () => {
     nock(HOST).post(path).reply(200, ownText('payu/verify_payment.not-found.json'))
-    const answers = await payu.confirm(PAYU, ['BAHI0009'], soon())
-    expect(answers.get('BAHI0009')?.['status']).to.equal('Not Found')
+    const answers = await payu.confirm(PAYU, ['order:BAHI0009'], soon())
+    expect(answers.get('order:BAHI0009')?.['status']).to.equal('Not Found')
   })
 
   it("refuses with PayU's own words when it says an error with HTTP 200", async () => {
     for (const details of [undefined, [], {}, null]) {
       const answer = { status: 0, msg: `Invalid Hash. ${SECRET}`, transaction_details: details }
       nock(HOST).post(path).reply(200, answer)
-      const problem = await rejectionOf(payu.confirm(PAYU, ['T1001'], soon()))
+      const problem = await rejectionOf(payu.confirm(PAYU, ['order:T1001'], soon()))
       expect(problem.code).to.equal('gateway_refused')
       expect(problem.message).to.contain('Invalid Hash.')
       isSafe(problem)
@@ -85,14 +90,14 @@ describe('PayU: a confirmation', () => {
   it('leaves out an order that the answer leaves out, even one named like a property', async () => {
     const answer = { status: 1, msg: '0 out of 1', transaction_details: {} }
     nock(HOST).post(path).reply(200, answer)
-    const answers = await payu.confirm(PAYU, ['constructor', '__proto__'], soon())
+    const answers = await payu.confirm(PAYU, ['order:constructor', 'order:__proto__'], soon())
     expect(answers.size).to.equal(0)
   })
 
   it('asks nothing about no order, and refuses questions that it cannot ask', async () => {
     expect((await payu.confirm(PAYU, [], soon())).size).to.equal(0)
-    const many = Array.from({ length: 21 }, (_, index) => `T${index}`)
-    for (const refs of [['A|B'], [''], many]) {
+    const many = Array.from({ length: 21 }, (_, index) => `order:T${index}`)
+    for (const refs of [['order:A|B'], ['order:'], [''], ['T1001'], ['dispute:1'], many]) {
       expect((await rejectionOf(payu.confirm(PAYU, refs, soon()))).code).to.equal('internal')
     }
   })
@@ -104,7 +109,7 @@ describe('PayU: a confirmation', () => {
   for (const { name, text } of printed ?? []) {
     it(`understands the printed answer ${name}`, async () => {
       const { transaction_details } = JSON.parse(text) as { transaction_details: object }
-      const refs = Object.keys(transaction_details)
+      const refs = Object.keys(transaction_details).map((orderRef) => `order:${orderRef}`)
       nock(HOST).post(path).reply(200, text)
       const answers = await payu.confirm(PAYU, refs, soon())
       expect([...answers.keys()]).to.deep.equal(refs)
@@ -148,6 +153,17 @@ describe('PayU: a new order', () => {
         },
       },
     })
+  })
+
+  it('sends forms to the host for forms, which only in production is another one', async () => {
+    const actionAt = async (apiUrl: string) => {
+      const { checkout } = await payu.createOrder({ ...PAYU, apiUrl }, ORDER, soon())
+      return checkout.gateway === 'payu' ? checkout.action : expect.fail('not a PayU checkout')
+    }
+    expect(await actionAt('https://info.payu.in')).to.equal('https://secure.payu.in/_payment')
+    expect(await actionAt('https://info.payu.in/')).to.equal('https://secure.payu.in/_payment')
+    expect(await actionAt('https://test.payu.in')).to.equal('https://test.payu.in/_payment')
+    expect(await actionAt('http://127.0.0.1:9/')).to.equal('http://127.0.0.1:9/_payment')
   })
 
   it('refuses "|" and emptiness in every hashed field, and names the field', async () => {

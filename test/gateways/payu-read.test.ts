@@ -3,7 +3,8 @@ import { expect } from 'chai'
 import { payu } from '../../src/gateways/payu.ts'
 import type { Confirmation } from '../../src/gateways/gateway.ts'
 import { payuForm, payuJson } from '../support/sign.ts'
-import { own, payuFields } from './bodies.ts'
+import { payuFields } from './bodies.ts'
+import { factOf } from './facts.ts'
 import { detailOf } from './thrown.ts'
 
 const ACCOUNT = 'gtKFFx'
@@ -50,8 +51,7 @@ describe('PayU callbacks', () => {
           orderRef: 'BAHI0001',
           amount: 250000n,
           currency: 'INR',
-          fee: null,
-          tax: null,
+          subscriptionRef: null,
           bankReference: '600000000002',
           occurredAt: new Date('2026-01-01T00:00:07Z'),
           method: 'UPI',
@@ -81,7 +81,7 @@ describe('PayU callbacks', () => {
   it('asks to confirm every success, and only a success', () => {
     const asks = (name: 'success' | 'failure' | 'pending', changes: Changes = {}) =>
       payu.needsConfirmation(payuForm(payuFields(name, changes)))
-    const expected = { orderRef: 'BAHI0001', gatewayPaymentId: PAYMENT }
+    const expected = { ref: 'order:BAHI0001' }
     expect(asks('success')).to.deep.equal(expected)
     expect(asks('success', { unmappedstatus: 'auth' })).to.deep.equal(expected)
     expect(asks('success', { mihpayid: ` ${PAYMENT} `, txnid: ' BAHI0001' })).to.deep.equal(
@@ -136,9 +136,9 @@ describe('PayU callbacks', () => {
 
   it("compares with the order's amount where PayU granted a discount", () => {
     const discounted = confirmed({ amt: '2400.00', transaction_amount: '2500.00' })
-    expect(read({}, discounted).facts[0]?.amount).to.equal(250000n)
+    expect(factOf(read({}, discounted), 'payment_captured').amount).to.equal(250000n)
     const { transaction_amount: _, ...older } = confirmed({ amt: '2500' })
-    expect(read({}, older).facts[0]?.amount).to.equal(250000n)
+    expect(factOf(read({}, older), 'payment_captured').amount).to.equal(250000n)
   })
 
   it('reads amounts of any scale exactly', () => {
@@ -152,7 +152,8 @@ describe('PayU callbacks', () => {
       ['90071992547409.91', 9007199254740991n],
     ] as const) {
       const confirmation = confirmed({ transaction_amount: text })
-      expect(read({ amount: text }, confirmation).facts[0]?.amount).to.equal(paise)
+      const told = read({ amount: text }, confirmation)
+      expect(factOf(told, 'payment_captured').amount).to.equal(paise)
     }
   })
 
@@ -193,11 +194,16 @@ describe('PayU callbacks', () => {
     }
   })
 
-  it('gives no fact for a refund that PayU made by itself', () => {
+  it('notes a refund that PayU made by itself beside the failure: nothing of it reached us', () => {
     for (const unmapped of ['autoRefund', 'autorefund', 'Auto Refund']) {
       const webhook = payuForm(payuFields('failure', { unmappedstatus: unmapped }))
-      const event = { type: 'payment.autorefund', facts: [] }
-      expect(payu.read(webhook, ACCOUNT, null)).to.deep.equal(event)
+      const told = payu.read(webhook, ACCOUNT, null)
+      expect(told.type).to.equal('payment.autorefund')
+      expect(told.facts.map(({ kind, key }) => [kind, key])).to.deep.equal([
+        ['payment_failed', `payu:${ACCOUNT}:999000000000102:failed`],
+        ['refund_voided', `payu:${ACCOUNT}:999000000000102:autorefund`],
+      ])
+      expect(factOf(told, 'refund_voided').amount).to.equal(250000n)
     }
   })
 
@@ -218,8 +224,9 @@ describe('PayU callbacks', () => {
   })
 
   it('trims ids, so that one payment has one key', () => {
-    const [fact] = read({ mihpayid: ` ${PAYMENT} `, txnid: ' BAHI0001 ' }).facts
-    expect([fact?.key, fact?.orderRef]).to.deep.equal([`${KEY}:captured`, 'BAHI0001'])
+    const told = read({ mihpayid: ` ${PAYMENT} `, txnid: ' BAHI0001 ' })
+    const fact = factOf(told, 'payment_captured')
+    expect([fact.key, fact.orderRef]).to.deep.equal([`${KEY}:captured`, 'BAHI0001'])
     expect(read({}, confirmed({ mihpayid: ` ${PAYMENT}` })).facts).to.have.length(1)
   })
 
@@ -259,19 +266,13 @@ describe('PayU callbacks', () => {
     expect(refusal({ status: '' })).to.contain('status')
   })
 
-  it('gives no fact for refund and dispute webhooks', () => {
-    const typeOf = (name: string) => payu.read(payuJson(own(`payu/${name}`)), ACCOUNT, null)
-    expect(typeOf('refund.success.json')).to.deep.equal({ type: 'refund', facts: [] })
-    expect(typeOf('dispute.new.json')).to.deep.equal({ type: 'dispute', facts: [] })
-  })
-
   it('reads a JSON callback as it reads a form, with ids beyond 2^53 unharmed', () => {
     const webhook = payuJson({ ...payuFields('success'), payment_source: null, extra: { a: 1 } })
     expect(payu.read(webhook, ACCOUNT, confirmed())).to.deep.equal(read({}))
     const text = webhook.body.toString().replace(`"${PAYMENT}"`, '403993715533296817')
     const large = { ...webhook, body: Buffer.from(text) }
     const confirmation = confirmed({ mihpayid: '403993715533296817' })
-    const [fact] = payu.read(large, ACCOUNT, confirmation).facts
-    expect(fact?.gatewayPaymentId).to.equal('403993715533296817')
+    const fact = factOf(payu.read(large, ACCOUNT, confirmation), 'payment_captured')
+    expect(fact.gatewayPaymentId).to.equal('403993715533296817')
   })
 })

@@ -39,7 +39,7 @@ const CALLBACKS: Record<string, Record<string, string>> = {
   'response/success+both': { ...PLAIN, additionalCharges: '0.03', splitInfo: 'SPLIT' },
 }
 
-function accepts(fields: Record<string, string>, salts = SALTS): string {
+function accepts(fields: Record<string, string>, salts = SALTS): string | null {
   return payu.verify(payuForm(fields), KEY, salts).secretId
 }
 
@@ -175,13 +175,6 @@ describe('PayU hashes', () => {
     const call = () => payu.verify(twice('status=failure'), KEY, SALTS)
     expect(detailOf('bad_signature', call)).to.contain('once')
     expect(payu.verify(twice('status=success'), KEY, SALTS).secretId).to.equal('v1')
-  })
-
-  it('refuses refund and dispute webhooks and says why', () => {
-    const verify = (content: object) =>
-      detailOf('bad_signature', () => payu.verify(payuJson(content), KEY, SALTS))
-    expect(verify(own('payu/refund.success.json'))).to.contain('refund webhooks carry no hash')
-    expect(verify(own('payu/dispute.new.json'))).to.contain('dispute webhooks carry no hash')
   })
 
   it('refuses bodies that are neither a form nor a JSON object', () => {

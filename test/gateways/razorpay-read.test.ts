@@ -1,8 +1,9 @@
-/** What Razorpay's events tell: facts, their natural keys, and what is refused. */
+/** What Razorpay's events tell of payments: facts, their natural keys, and what is refused. */
 import { expect } from 'chai'
 import { razorpay } from '../../src/gateways/razorpay.ts'
 import { razorpayWebhook } from '../support/sign.ts'
 import { razorpayEvent } from './bodies.ts'
+import { factOf, kindsOf } from './facts.ts'
 import { detailOf } from './thrown.ts'
 
 const ACCOUNT = 'acc_TESTBahi000001'
@@ -41,12 +42,22 @@ describe('Razorpay events', () => {
         orderRef: 'order_TESTBahi0001',
         amount: 250000n,
         currency: 'INR',
-        fee: 5900n,
-        tax: 900n,
         bankReference: '600000000001',
+        subscriptionRef: null,
         occurredAt: new Date('2026-01-01T00:01:00Z'),
         method: 'upi',
         payer: { name: null, email: 'asha@example.com', phone: '+919000000001' },
+      },
+      {
+        kind: 'payment_fee',
+        key: `${KEY}:fee`,
+        gateway: 'razorpay',
+        account: ACCOUNT,
+        gatewayPaymentId: 'pay_TESTBahi000001',
+        currency: 'INR',
+        fee: 5900n,
+        tax: 900n,
+        occurredAt: new Date('2026-01-01T00:01:00Z'),
       },
     ])
   })
@@ -57,6 +68,7 @@ describe('Razorpay events', () => {
       expect(type).to.equal(event)
       expect(facts.map((fact) => [fact.kind, fact.key])).to.deep.equal([
         ['payment_captured', `${KEY}:captured`],
+        ['payment_fee', `${KEY}:fee`],
       ])
     }
     for (const name of ['order.paid.upi', 'subscription.charged.card']) {
@@ -65,10 +77,16 @@ describe('Razorpay events', () => {
   })
 
   it('reads an authorised payment with the name on its card', () => {
-    const [fact] = read(razorpayEvent('payment.authorized.card')).facts
-    expect(fact?.kind).to.equal('payment_authorized')
-    expect(fact?.key).to.equal(`${KEY}:authorized`)
-    expect(fact?.payer.name).to.equal('Asha Rao')
+    const told = read(razorpayEvent('payment.authorized.card'))
+    const fact = factOf(told, 'payment_authorized')
+    expect(told.facts).to.have.length(1)
+    expect(fact.key).to.equal(`${KEY}:authorized`)
+    expect(fact.payer.name).to.equal('Asha Rao')
+  })
+
+  it('says which subscription charged a payment', () => {
+    const [capture] = read(razorpayEvent('subscription.charged.card')).facts
+    expect(capture).to.include({ subscriptionRef: 'sub_TESTBahi00001' })
   })
 
   it('reads a failed payment with its reason, keyed by the time of the failure', () => {
@@ -85,25 +103,43 @@ describe('Razorpay events', () => {
 
   it('decides on the status and never on "captured"', () => {
     for (const captured of [false, true, '1', null, undefined]) {
-      expect(read(razorpayEvent('payment.captured.upi', { captured })).facts).to.have.length(1)
+      const told = read(razorpayEvent('payment.captured.upi', { captured }))
+      expect(kindsOf(told)).to.deep.equal(['payment_captured', 'payment_fee'])
     }
-    for (const status of ['created', 'authorized', 'refunded', 'failed']) {
+    for (const status of ['created', 'authorized', 'failed']) {
       const told = read(razorpayEvent('order.paid.upi', { status, captured: true }))
-      expect(told).to.deep.equal({ type: 'order.paid', facts: [] })
+      expect(told.facts).to.deep.equal([])
+      expect(told.note).to.contain(`the payment in it is ${status}`)
     }
-    const ahead = razorpayEvent('payment.authorized.card', { status: 'captured' })
-    expect(read(ahead).facts).to.deep.equal([])
   })
 
-  it('leaves fee and tax open where Razorpay has not told them, and takes zero for zero', () => {
-    const chargesOf = (fee: unknown, tax: unknown) => {
-      const [fact] = read(razorpayEvent('payment.captured.upi', { fee, tax })).facts
-      return fact?.kind === 'payment_captured' ? [fact.fee, fact.tax] : undefined
+  it('takes from a payment that is further than its event the steps in between too', () => {
+    const kinds = (name: string, status: string) =>
+      kindsOf(read(razorpayEvent(name, { status, fee: null })))
+    const [authorized, captured] = ['payment_authorized', 'payment_captured']
+    expect(kinds('payment.authorized.card', 'captured')).to.deep.equal([authorized, captured])
+    expect(kinds('payment.failed.upi', 'captured')).to.deep.equal(['payment_failed', captured])
+    expect(kinds('payment.failed.upi', 'authorized')).to.deep.equal(['payment_failed', authorized])
+    expect(kinds('order.paid.upi', 'refunded')).to.deep.equal([captured])
+    // Given back without ever having been captured, for all that this event says.
+    expect(kinds('payment.authorized.card', 'refunded')).to.deep.equal([authorized])
+    expect(kinds('payment.failed.upi', 'refunded')).to.deep.equal([])
+    expect(kinds('payment.authorized.card', 'failed')).to.deep.equal([])
+  })
+
+  it('tells the fee once Razorpay has told it and its tax, and takes zero for zero', () => {
+    const chargesOf = (fee: unknown, tax: unknown, currency = 'INR') => {
+      const { facts } = read(razorpayEvent('payment.captured.upi', { fee, tax, currency }))
+      expect(facts[0]?.kind).to.equal('payment_captured')
+      return facts.flatMap((fact) => (fact.kind === 'payment_fee' ? [fact.fee, fact.tax] : []))
     }
-    expect(chargesOf(null, null)).to.deep.equal([null, null])
-    expect(chargesOf(undefined, undefined)).to.deep.equal([null, null])
+    expect(chargesOf(null, null)).to.deep.equal([])
+    expect(chargesOf(undefined, undefined)).to.deep.equal([])
+    expect(chargesOf(236, null)).to.deep.equal([])
     expect(chargesOf(0, 0)).to.deep.equal([0n, 0n])
     expect(chargesOf(238, 0)).to.deep.equal([238n, 0n])
+    // Fees are told in rupees, which this payment is not in: the settlement tells them.
+    expect(chargesOf(236, 36, 'USD')).to.deep.equal([])
   })
 
   it('survives the oddities of the published samples', () => {
@@ -123,14 +159,14 @@ describe('Razorpay events', () => {
       { never_seen_before: { nested: [1.5, null] } },
     ]
     for (const oddity of oddities) {
-      expect(read(razorpayEvent('payment.captured.upi', oddity)).facts).to.have.length(1)
+      expect(read(razorpayEvent('payment.captured.upi', oddity)).facts).to.have.length(2)
     }
   })
 
   it('reads a payment without an order', () => {
     for (const none of [null, undefined, '']) {
-      const [fact] = read(razorpayEvent('payment.captured.upi', { order_id: none })).facts
-      expect(fact?.orderRef).to.equal(null)
+      const told = read(razorpayEvent('payment.captured.upi', { order_id: none }))
+      expect(factOf(told, 'payment_captured').orderRef).to.equal(null)
     }
   })
 
@@ -144,8 +180,10 @@ describe('Razorpay events', () => {
     expect(referenceOf({ auth_code: 'A', rrn: null, upi_transaction_id: 'T' })).to.equal('T')
     expect(referenceOf({ auth_code: 'A', rrn: ' ' })).to.equal('A')
     expect(referenceOf({})).to.equal(null)
-    const [transfer] = read(razorpayEvent('virtual_account.credited.neft')).facts
-    expect(transfer).to.include({ bankReference: 'TESTN600000000001' })
+    const credited = read(razorpayEvent('virtual_account.credited.neft'))
+    const transfer = factOf(credited, 'payment_captured')
+    expect(transfer.bankReference).to.equal('TESTN600000000001')
+    expect(transfer.payer.name).to.equal('Asha Rao')
   })
 
   it("dates a fact by the event, and by the payment where the event's time is missing", () => {
@@ -158,20 +196,13 @@ describe('Razorpay events', () => {
     }
   })
 
-  it('keeps an event of any other type without a fact', () => {
-    for (const event of ['refund.processed', 'settlement.processed', 'something.new', 'x']) {
-      const told = read(razorpayEvent('refund.processed', {}, { event, account_id: undefined }))
-      expect(told).to.deep.equal({ type: event, facts: [] })
-    }
-  })
-
   it('refuses an event of another account and accepts one that names none', () => {
     const named = (account_id: unknown) => razorpayEvent('order.paid.upi', {}, { account_id })
     expect(refusal(named('acc_TESTOther00001'))).to.contain('acc_TESTOther00001')
     refusal(named(12))
     refusal(named(''))
-    expect(read(named(undefined)).facts).to.have.length(1)
-    expect(read(named(null)).facts).to.have.length(1)
+    expect(kindsOf(read(named(undefined)))).to.include('payment_captured')
+    expect(kindsOf(read(named(null)))).to.include('payment_captured')
   })
 
   it('refuses amounts that are not whole minor units above zero', () => {
@@ -181,7 +212,7 @@ describe('Razorpay events', () => {
     const text = JSON.stringify(razorpayEvent('payment.captured.upi'))
     refusal(text.replace('"amount":250000', '"amount":9007199254740993'))
     const largest = text.replace('"amount":250000', '"amount":9007199254740991')
-    expect(read(largest).facts[0]?.amount).to.equal(9007199254740991n)
+    expect(factOf(read(largest), 'payment_captured').amount).to.equal(9007199254740991n)
   })
 
   it('refuses fees and taxes that cannot be', () => {
@@ -242,8 +273,8 @@ describe('Razorpay events', () => {
 
   it('makes text fit for storage: no control characters, no halves of characters', () => {
     const contact = '+91\u0000900\ud800'
-    const [fact] = read(razorpayEvent('payment.captured.upi', { contact })).facts
-    expect(fact?.payer.phone).to.equal('+91 900\ufffd')
+    const told = read(razorpayEvent('payment.captured.upi', { contact }))
+    expect(factOf(told, 'payment_captured').payer.phone).to.equal('+91 900\ufffd')
   })
 
   it('asks for no confirmation, because the signature covers every byte', async () => {

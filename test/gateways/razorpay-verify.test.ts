@@ -24,7 +24,8 @@ function signed(body: Buffer | string, signature: string, eventId?: string) {
   if (eventId !== undefined) {
     headers['x-razorpay-event-id'] = eventId
   }
-  return { body: Buffer.from(body), contentType: 'application/json', headers }
+  const receivedAt = new Date('2026-01-02T06:00:00Z')
+  return { body: Buffer.from(body), contentType: 'application/json', headers, receivedAt }
 }
 
 describe('Razorpay signatures', () => {
@@ -62,7 +63,7 @@ describe('Razorpay signatures', () => {
   it('refuses a body with one byte changed', () => {
     const { body, headers } = razorpayWebhook(ownText('razorpay/order.paid.upi.json'), SECRET)
     body.writeUInt8(body.readUInt8(40) ^ 1, 40)
-    const webhook = { body, headers, contentType: 'application/json' }
+    const webhook = { body, headers, contentType: 'application/json', receivedAt: new Date() }
     detailOf('bad_signature', () => razorpay.verify(webhook, ACCOUNT, SECRETS))
   })
 
@@ -106,7 +107,7 @@ describe('Razorpay signatures', () => {
       const webhook = signed('{}', signature)
       detailOf('bad_signature', () => razorpay.verify(webhook, ACCOUNT, SECRETS))
     }
-    const bare = { body: Buffer.from('{}'), contentType: '', headers: {} }
+    const bare = { ...signed('{}', ''), headers: {} }
     detailOf('bad_signature', () => razorpay.verify(bare, ACCOUNT, SECRETS))
   })
 

@@ -1,27 +1,53 @@
 /** Every webhook that the gateways print in their documentation, if those samples are at hand. */
 import { expect } from 'chai'
-import type { Confirmation, RawWebhook } from '../../src/gateways/gateway.ts'
+import type { Confirmation, RawWebhook, StoredWebhook } from '../../src/gateways/gateway.ts'
 import { payu } from '../../src/gateways/payu.ts'
 import { razorpay } from '../../src/gateways/razorpay.ts'
 import { payuForm, payuJson, payuWebhook, razorpayWebhook } from '../support/sign.ts'
 import { samples } from './bodies.ts'
+import { kindsOf } from './facts.ts'
 import { detailOf } from './thrown.ts'
 
 const SECRET = 'test_secret_of_the_samples'
 const SECRETS = [{ secretId: 'one', value: SECRET }]
 
-/** The fact in each Razorpay sample that has one; every other sample gives none. */
-const RAZORPAY_FACTS: Record<string, string> = {
-  'invoice.paid__card-2.json': 'payment_captured',
-  'invoice.partially_paid__card.json': 'payment_captured',
-  'order.paid__card-2.json': 'payment_captured',
-  'payment.authorized__card-2.json': 'payment_authorized',
-  'payment.captured.json': 'payment_captured',
-  'payment.failed__card.json': 'payment_failed',
-  'payment_link.paid__payment-link-paid-standard.json': 'payment_captured',
-  'qr_code.credited.json': 'payment_captured',
-  'subscription.charged.json': 'payment_captured',
-  'virtual_account.credited__bank-transfer-with-tpv.json': 'payment_captured',
+const CAPTURED = ['payment_captured', 'payment_fee']
+const REFUNDED = ['refund_created', 'refund_processed']
+
+/** The facts in each Razorpay sample that has one; every other sample gives none. */
+const RAZORPAY_FACTS: Record<string, string[]> = {
+  'invoice.paid__card-2.json': CAPTURED,
+  'invoice.partially_paid__card.json': CAPTURED,
+  'order.paid__card-2.json': CAPTURED,
+  'payment.authorized__card-2.json': ['payment_authorized'],
+  'payment.captured.json': CAPTURED,
+  'payment.dispute.action_required.json': ['dispute_opened'],
+  'payment.dispute.closed.json': ['dispute_opened', 'dispute_won'],
+  'payment.dispute.created.json': ['dispute_opened'],
+  'payment.dispute.lost.json': ['dispute_opened', 'dispute_lost'],
+  'payment.dispute.under_review.json': ['dispute_opened'],
+  'payment.dispute.won.json': ['dispute_opened', 'dispute_won'],
+  'payment.failed__card.json': ['payment_failed'],
+  'payment_link.paid__payment-link-paid-standard.json': CAPTURED,
+  'payout.failed.repaired.json': ['payout_failed'],
+  'payout.initiated.repaired.json': ['payout_pending'],
+  'payout.pending.repaired.json': ['payout_pending'],
+  'payout.processed.repaired.json': ['payout_processed'],
+  'payout.queued.repaired.json': ['payout_pending'],
+  'payout.rejected.repaired.json': ['payout_failed'],
+  'payout.reversed.repaired.json': ['payout_processed', 'payout_reversed'],
+  'payout.updated.repaired.json': ['payout_processed'],
+  'qr_code.credited.json': CAPTURED,
+  'refund.created__normal-refunds.json': REFUNDED,
+  'refund.failed__normal-refunds.json': ['refund_created', 'refund_failed'],
+  'refund.processed__normal-refunds.json': REFUNDED,
+  'refund.speed_changed.json': REFUNDED,
+  'settlement.processed.json': ['settled'],
+  'subscription.charged.json': CAPTURED,
+  'transfer.failed.json': ['transfer_failed'],
+  'transfer.processed-2.json': ['transfer_processed'],
+  'transfer.processed.json': ['transfer_processed'],
+  'virtual_account.credited__bank-transfer-with-tpv.json': CAPTURED,
 }
 
 const razorpaySamples = samples('razorpay/webhooks')
@@ -37,8 +63,8 @@ describe("Razorpay's printed webhooks", () => {
     })
   }
   for (const { name, text } of razorpaySamples ?? []) {
-    const kinds = RAZORPAY_FACTS[name] === undefined ? [] : [RAZORPAY_FACTS[name]]
-    it(`verifies ${name} and reads ${kinds[0] ?? 'no fact'} in it`, () => {
+    const kinds = RAZORPAY_FACTS[name] ?? []
+    it(`verifies ${name} and reads ${kinds.join(', ') || 'no fact'} in it`, () => {
       const parsed = JSON.parse(text) as { account_id?: string; event: string }
       const account = parsed.account_id ?? 'acc_none'
       const webhook = razorpayWebhook(text, SECRET)
@@ -52,11 +78,11 @@ describe("Razorpay's printed webhooks", () => {
 
 /** What each PayU sample must do; a new one fails until it is given a line here. */
 const PAYU_CHECKS: Record<string, (text: string) => void> = {
-  'dispute.bank-comm-sent.json': (text) => isUnhashed(text, 'dispute'),
-  'dispute.pending-response.signed-shape.json': (text) => isUnhashed(text, 'dispute'),
-  'refund.arn-update.json': (text) => isUnhashed(text, 'refund'),
-  'refund.failure.json': (text) => isUnhashed(text, 'refund'),
-  'refund.success.without-arn.json': (text) => isUnhashed(text, 'refund'),
+  'dispute.bank-comm-sent.json': (text) => isDispute(text, 'dispute.unknown'),
+  'dispute.pending-response.signed-shape.json': (text) => isDispute(text, 'dispute.open'),
+  'refund.arn-update.json': (text) => isRefund(text, 'success', REFUNDED),
+  'refund.failure.json': (text) => isRefund(text, 'failure', ['refund_created', 'refund_failed']),
+  'refund.success.without-arn.json': (text) => isRefund(text, 'success', REFUNDED),
   'refund.bulk-arn-callback.reconstructed.json': isNotACallback,
   'payment.failed-with-additionalCharges.delivery-log.json': (text) => {
     isNotACallback(text)
@@ -95,13 +121,29 @@ describe("PayU's printed webhooks", () => {
   }
 })
 
-function isUnhashed(text: string, kind: string): void {
+/** Unsigned it is for a person; signed it is opened, with a note where its status is unknown. */
+function isDispute(text: string, type: string): void {
   const webhook = payuJson(JSON.parse(text) as object)
-  const { key = 'gtKFFx' } = JSON.parse(text) as { key?: string }
-  const detail = detailOf('bad_signature', () => payu.verify(webhook, key, SECRETS))
-  expect(detail).to.contain(`${kind} webhooks carry no hash`)
-  expect(payu.read(webhook, key, null)).to.deep.equal({ type: kind, facts: [] })
+  expect(payu.verify(webhook, 'gtKFFx', SECRETS).secretId).to.equal(null)
   expect(payu.needsConfirmation(webhook)).to.equal(null)
+  const hint = payu.read({ ...webhook, signedBy: null }, 'gtKFFx', null)
+  expect([hint.type, hint.facts]).to.deep.equal([type, []])
+  expect(hint.note).to.be.a('string')
+  const signed = payu.read(webhook, 'gtKFFx', null)
+  expect(kindsOf(signed)).to.deep.equal(['dispute_opened'])
+  expect(signed.note === undefined).to.equal(type === 'dispute.open')
+}
+
+/** A hint that says nothing until PayU has said the same. */
+function isRefund(text: string, status: string, kinds: string[]): void {
+  const body = JSON.parse(text) as Record<string, string>
+  const webhook = payuJson(body)
+  const { key = '', request_id = '', mihpayid = '', amt = '' } = body
+  expect(payu.verify(webhook, key, SECRETS).secretId).to.equal(null)
+  expect(payu.needsConfirmation(webhook)).to.deep.equal({ ref: `refund:${request_id}` })
+  detailOf('gateway_unavailable', () => payu.read(webhook, key, null))
+  const answer = { request_id, mihpayid: mihpayid.trim(), amt, status, action: 'refund' }
+  expect(kindsOf(payu.read(webhook, key, answer))).to.deep.equal(kinds)
 }
 
 function isNotACallback(text: string): void {
@@ -111,7 +153,7 @@ function isNotACallback(text: string): void {
 }
 
 function tells(
-  webhook: RawWebhook,
+  webhook: RawWebhook & StoredWebhook,
   fields: Record<string, string>,
   kind: string,
   confirmation: Confirmation | null = null,

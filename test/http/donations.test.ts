@@ -26,7 +26,7 @@ function donor(changes: object): object {
 /** Changes to a donation that must be refused, with the place that the answer must point to. */
 const REFUSED: readonly [what: string, changes: object, pointer: string][] = [
   ['no gateway', { gateway: undefined }, '/gateway'],
-  ['an unknown gateway', { gateway: 'stripe' }, '/gateway'],
+  ['an unknown gateway', { gateway: 'paypal' }, '/gateway'],
   ['no amount', { amount: undefined }, '/amount'],
   ['an amount with a fraction', { amount: 100.5 }, '/amount'],
   ['an amount in text', { amount: '10000' }, '/amount'],

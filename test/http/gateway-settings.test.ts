@@ -199,7 +199,7 @@ describe('the gateways of an organisation', () => {
     expect(await taken(razorpay, RAZORPAY.webhookSecret)).to.equal(200)
     const [fresh, first] = await secretsOf(razorpay)
     expect(fresh).to.deep.include({ label: 'November', expires_at: null })
-    expect(fresh).to.have.all.keys('id', 'label', 'valid_from', 'expires_at')
+    expect(fresh).to.have.all.keys('id', 'label', 'valid_from', 'expires_at', 'last_used_at')
     const left = Date.parse(textIn(first, 'expires_at')) - Date.now()
     expect(left).to.be.within(23.9 * HOUR_MS, 24 * HOUR_MS)
 

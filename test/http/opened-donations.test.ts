@@ -172,7 +172,7 @@ describe('donations that were opened', () => {
     for (const bad of [
       'state=lost',
       'state=',
-      'gateway=stripe',
+      'gateway=paypal',
       'order_ref=%00',
       `order_ref=${'x'.repeat(101)}`,
       `fund=${'x'.repeat(41)}`,

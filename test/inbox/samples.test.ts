@@ -28,12 +28,12 @@ describe('Razorpay’s printed webhooks through the whole intake', () => {
   it('are accepted, and end as processed or ignored', async () => {
     const files = readdirSync(FOLDER).filter((name) => name.endsWith('.json'))
     expect(files.length).to.be.greaterThan(40)
-    for (const file of files) {
-      // The samples come from many accounts; here they come from ours.
-      const text = readFileSync(new URL(file, FOLDER), 'utf8').replaceAll(
-        /"account_id":\s*"acc_\w+"/g,
-        `"account_id": "${RAZORPAY.account}"`,
-      )
+    for (const [index, file] of files.entries()) {
+      // The samples come from many accounts, here they come from ours; and they give one dispute
+      // and one payout another amount in every event, which is a conflict and not what is tried.
+      const text = readFileSync(new URL(file, FOLDER), 'utf8')
+        .replaceAll(/"account_id":\s*"acc_\w+"/g, `"account_id": "${RAZORPAY.account}"`)
+        .replaceAll(/\b(disp|pout)_\w+/g, (id) => `${id}x${index}`)
       const webhook = razorpayWebhook(text, RAZORPAY.webhookSecret, `evt_${file}`)
       expect((await service.deliver('razorpay', webhook)).status, file).to.equal(200)
     }

@@ -103,7 +103,7 @@ describe('the application’s role', () => {
     funds: ['fund'],
     receipt_prefixes: ['series', 'year'],
     tax_approvals: ['valid_to'],
-    inbox_events: ['body', 'received_at', 'dedupe_key', 'secret_id', 'account', 'content_type'],
+    inbox_events: ['received_at', 'dedupe_key', 'secret_id', 'account', 'content_type'],
     donations: ['amount', 'currency', 'fund', 'donor_id'],
     payments: ['gateway', 'account', 'gateway_payment_id'],
     donors: ['donor_id', 'created_at'],

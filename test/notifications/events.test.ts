@@ -7,8 +7,18 @@ import { processInbox } from '../../jobs/process-inbox.ts'
 import { deliverReceipts } from '../../src/donations/deliver.ts'
 import { EVENT_TYPES } from '../../src/notifications/outbox/events.ts'
 import { post } from '../../src/ledger/posting/post.ts'
+import { captured, record } from '../donations/facts.ts'
 import { donate, payUnasked, withGateways } from '../http/seeded.ts'
 import { BANK, credit, debit, draftOf } from '../ledger/books.ts'
+import {
+  disputeLost,
+  disputeOpened,
+  disputeWon,
+  refundCreated,
+  refundFailed,
+  refundProcessed,
+  settled,
+} from '../payments/facts.ts'
 import { razorpayEvent } from '../support/bodies.ts'
 import type { TestService } from '../support/service.ts'
 import { deliver, startOutbound, subscribe } from './outbound.ts'
@@ -156,6 +166,46 @@ describe('the events that webhooks tell of', () => {
     const years = await news()
     expect(typesOf(years)).to.deep.equal(['financial_year.closed'])
     expect(years[0]?.data).to.include({ financial_year: '2023-24' })
+  })
+
+  it('are refunds, disputes and settlements, each step once', async () => {
+    const refund = { refund: 'rfnd_1', payment: 'pay_T4' }
+    const other = { refund: 'rfnd_2', payment: 'pay_T4' }
+    const dispute = { dispute: 'disp_1', payment: 'pay_T4' }
+    const elsewhere = { dispute: 'disp_2', payment: 'pay_elsewhere' }
+    const facts = [
+      captured({ payment: 'pay_T4' }),
+      refundCreated(refund),
+      refundCreated(other),
+      refundProcessed(refund),
+      refundFailed(other),
+      disputeOpened(dispute),
+      disputeLost(dispute),
+      disputeOpened(elsewhere),
+      disputeWon(elsewhere),
+      settled({ id: 'setl_1' }),
+    ]
+    await record(service.parts, [...facts, ...facts])
+    await record(service.parts, facts)
+    const all = await news()
+    expect(typesOf(all)).to.deep.equal([
+      'dispute.lost',
+      'dispute.opened',
+      'dispute.opened',
+      'dispute.won',
+      'payment.captured',
+      'refund.created',
+      'refund.created',
+      'refund.failed',
+      'refund.processed',
+      'settlement.processed',
+    ])
+    const dataOf = (type: string) => all.find((one) => one.type === type)?.data
+    const payment = dataOf('payment.captured')?.['payment']
+    expect(dataOf('refund.processed')).to.include({ payment, amount: 10_000, currency: 'INR' })
+    expect(dataOf('dispute.lost')).to.include({ payment, gateway_dispute_id: 'disp_1' })
+    expect(dataOf('dispute.won')).to.include({ payment: null, amount: 20_000 })
+    expect(dataOf('settlement.processed')).to.include({ amount: 30_000, utr: 'UTR1' })
   })
 
   it('are all that there are, as the published contract says they are', async () => {

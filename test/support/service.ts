@@ -37,6 +37,8 @@ export interface JsonObject {
   [key: string]: Json
 }
 
+type SentWebhook = Omit<SignedWebhook, 'receivedAt' | 'signedBy'>
+
 export interface TestService {
   url: string
   orgId: number
@@ -53,7 +55,7 @@ export interface TestService {
     more?: { role?: Role | null; body?: unknown; headers?: Record<string, string> },
   ): Promise<Answer>
   /** Sends a webhook as the gateway would. */
-  deliver(gateway: GatewayName, webhook: SignedWebhook): Promise<Answer>
+  deliver(gateway: GatewayName, webhook: SentWebhook): Promise<Answer>
   /** Runs every job once, in the order of the way, without a queue. */
   runJobs(): Promise<void>
   /** Rows of one query, as the owner sees them. */

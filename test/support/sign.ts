@@ -6,7 +6,13 @@ export interface SignedWebhook {
   body: Buffer
   contentType: string
   headers: Record<string, string>
+  receivedAt: Date
+  /** The secret that signs it, for whoever reads it without verifying it first. */
+  signedBy: string | null
 }
+
+/** When all of these webhooks came in. */
+const RECEIVED = { receivedAt: new Date('2026-01-02T06:00:00Z'), signedBy: 'one' }
 
 /** The value of X-Razorpay-Signature for these bytes. */
 export function razorpaySignature(body: Buffer | string, secret: string): string {
@@ -24,6 +30,7 @@ export function razorpayWebhook(
   return {
     body,
     contentType: 'application/json',
+    ...RECEIVED,
     headers: {
       'content-type': 'application/json',
       'x-razorpay-event-id': eventId,
@@ -75,12 +82,12 @@ export function payuForm(fields: Readonly<Record<string, string>>): SignedWebhoo
     ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   )
   const body = Buffer.from(pairs.join('&').replaceAll('%20', '+'))
-  return { body, contentType, headers: { 'content-type': contentType } }
+  return { body, contentType, ...RECEIVED, headers: { 'content-type': contentType } }
 }
 
 /** A PayU callback as JSON with exactly these fields. */
 export function payuJson(fields: object): SignedWebhook {
   const contentType = 'application/json; charset=utf-8'
   const body = Buffer.from(JSON.stringify(fields))
-  return { body, contentType, headers: { 'content-type': contentType } }
+  return { body, contentType, ...RECEIVED, headers: { 'content-type': contentType } }
 }

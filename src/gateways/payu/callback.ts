@@ -1,7 +1,7 @@
-/** PayU's payment callback: its fields, from a form or JSON, and the hash that vouches for some. */
+/** PayU's webhooks: their fields, from a form or JSON, and the hash that vouches for some. */
 import { createHash } from 'node:crypto'
 import { Problem } from '../../base/problem.ts'
-import type { ConfirmationRequest, RawWebhook, VerifiedWebhook, WebhookSecret } from '../gateway.ts'
+import type { RawWebhook, StoredWebhook, VerifiedWebhook, WebhookSecret } from '../gateway.ts'
 import { isObject, parseJsonNumbersAsText } from '../json.ts'
 import { signerOf } from '../signature.ts'
 import { idOf } from '../text.ts'
@@ -31,19 +31,23 @@ const CHARGES = ['additionalCharges', 'additional_charges'] as const
  * The fields of a callback, decoded but not trimmed: the hash is over what was posted. Undefined
  * where the body cannot be read, or where a field comes twice with two values and so means neither.
  */
-export function fieldsOf(webhook: RawWebhook): Fields | undefined {
-  const type = webhook.contentType.trim().toLowerCase()
+export function fieldsOf(webhook: Pick<StoredWebhook, 'body' | 'contentType'>): Fields | undefined {
   const text = webhook.body.toString('utf8')
-  if (/^application\/([\w.-]+\+)?json\b/.test(type)) {
+  if (isJson(webhook)) {
     return jsonFieldsOf(text)
   }
-  return type.startsWith('multipart/') ? undefined : formFieldsOf(text)
+  return /^\s*multipart\//i.test(webhook.contentType) ? undefined : formFieldsOf(text)
+}
+
+function isJson({ contentType }: Pick<StoredWebhook, 'contentType'>): boolean {
+  return /^\s*application\/([\w.-]+\+)?json\b/i.test(contentType)
 }
 
 /**
  * Throws `bad_signature` unless the `hash` field is the reverse hash of the callback under one of
  * the salts (docs.payu.in, Verify Webhook Requests) and the callback is of this merchant key.
- * Refund and dispute webhooks are refused: they carry no hash that can be checked.
+ * Refunds come without a hash, and disputes with a signature only where PayU was asked for it: they
+ * are taken as hints, from which nothing is posted but what PayU itself confirms.
  */
 export function verifyCallback(
   webhook: RawWebhook,
@@ -54,9 +58,12 @@ export function verifyCallback(
   if (fields === undefined) {
     throw badSignature(UNREADABLE)
   }
-  const kind = unhashedKind(fields)
-  if (kind !== undefined) {
-    throw badSignature(`PayU's ${kind} webhooks carry no hash that can be checked.`)
+  const kind = kindOf(webhook, fields)
+  if (kind === 'refund') {
+    return hintOfRefund(fields, account)
+  }
+  if (kind === 'dispute') {
+    return { secretId: signerOfDispute(webhook, fields, account, salts), gatewayEventId: null }
   }
   if (fields.get('key') !== account) {
     throw badSignature('The merchant key of the callback is not the one of this endpoint.')
@@ -75,18 +82,76 @@ export function verifyCallback(
   return { secretId, gatewayEventId: null }
 }
 
-/** Refunds and disputes come to webhooks too, as JSON of another shape. */
-export function unhashedKind(fields: Fields): 'refund' | 'dispute' | undefined {
-  if (fields.get('action') === 'refund') {
-    return 'refund'
-  }
-  return fields.get('event') === 'dispute' ? 'dispute' : undefined
-}
+/** What the fields are about. What tells of settlements, nobody sends: PayU was asked for it. */
+export type Kind = 'payment' | 'refund' | 'dispute' | 'settlement' | 'settlement_line'
 
 /**
- * Our order (`txnid`) and PayU's payment (`mihpayid`), trimmed; undefined where one is unusable.
+ * The same for whoever verifies and whoever reads, so that no hash of one kind vouches for another:
+ * what is not a payment comes as JSON.
  */
-export function idsOf(fields: Fields): ConfirmationRequest | undefined {
+export function kindOf(webhook: Pick<StoredWebhook, 'contentType'>, fields: Fields): Kind {
+  if (!isJson(webhook)) {
+    return 'payment'
+  }
+  const event = fields.get('event')
+  if (event === 'dispute' || event === 'settlement' || event === 'settlement_line') {
+    return event
+  }
+  return fields.get('action') === 'refund' ? 'refund' : 'payment'
+}
+
+function hintOfRefund(fields: Fields, account: string): VerifiedWebhook {
+  if (fields.get('key') !== account) {
+    throw badSignature('The merchant key of the refund is not the one of this endpoint.')
+  }
+  if (idOf(fields.get('request_id')) === undefined) {
+    throw badSignature('The refund has no request_id by which PayU could be asked about it.')
+  }
+  return { secretId: null, gatewayEventId: null }
+}
+
+/** Fields of a dispute that its signature covers, between the merchant key and the salt. */
+const SIGNED = ['txn_id', 'cb_amount', 'cb_id', 'cb_type', 'cb_status'] as const
+const DISPUTE_SIGNATURE = 'x-payu-dispute-webhook-signature-v2'
+
+/**
+ * Which salt signed a dispute; null where it carries no signature. Throws `bad_signature` where it
+ * carries a wrong one (docs.payu.in, Webhooks for Disputes).
+ */
+function signerOfDispute(
+  webhook: RawWebhook,
+  fields: Fields,
+  account: string,
+  salts: readonly WebhookSecret[],
+): string | null {
+  const given = webhook.headers[DISPUTE_SIGNATURE]?.trim().toLowerCase()
+  if (given === undefined) {
+    return null
+  }
+  const values = SIGNED.map((name) => fields.get(name) ?? '')
+  if (values.some((value) => value.includes('|'))) {
+    throw badSignature('A signed field contains "|", so the signature does not tell its end.')
+  }
+  const signer = signerOf(salts, given, (salt) => {
+    const [status = ''] = values.slice(-1)
+    const told = [...values.slice(0, -1), status.replaceAll(/\s+/g, '')]
+    return [payuHash([account, ...told, salt])]
+  })
+  if (signer === undefined) {
+    throw new Problem('bad_signature')
+  }
+  return signer
+}
+
+export interface PaymentIds {
+  /** Our order: PayU's `txnid`. */
+  orderRef: string
+  /** PayU's `mihpayid`. */
+  gatewayPaymentId: string
+}
+
+/** Both ids, trimmed; undefined where one is unusable. */
+export function idsOf(fields: Fields): PaymentIds | undefined {
   const orderRef = fields.get('txnid')?.trim() ?? ''
   const gatewayPaymentId = idOf(fields.get('mihpayid'))
   // A "|" would split the order in two when PayU is asked about it.

@@ -1,54 +1,103 @@
-/** What a PayU callback says happened, as far as PayU itself confirms it. */
-import { fromIndianTime } from '../../base/clock.ts'
-import { MAX_MINOR, parseDecimal } from '../../base/money.ts'
-import { messageOf, Problem } from '../../base/problem.ts'
+/** What a PayU webhook says happened, as far as PayU itself confirms it. */
 import type { Fact } from '../fact.ts'
-import type { Confirmation, ConfirmationRequest, GatewayEvent, RawWebhook } from '../gateway.ts'
+import type {
+  AccountTerms,
+  Confirmation,
+  ConfirmationRequest,
+  GatewayEvent,
+  StoredWebhook,
+} from '../gateway.ts'
 import { textOf } from '../text.ts'
-import { fieldsOf, idsOf, plainStatus, unhashedKind, UNREADABLE, type Fields } from './callback.ts'
-
-/** PayU India's amounts carry no currency. */
-const CURRENCY = 'INR'
+import {
+  fieldsOf,
+  idsOf,
+  kindOf,
+  plainStatus,
+  UNREADABLE,
+  type Fields,
+  type PaymentIds,
+} from './callback.ts'
+import { readDispute } from './disputes.ts'
+import { aboutOrder, aboutRefund } from './questions.ts'
+import { readRefund, refundIdOf } from './refunds.ts'
+import { readSettlement, readSettlementLine } from './settlements.ts'
+import { amountOf, bankReferenceOf, CURRENCY, instantOf, malformed, notYet } from './values.ts'
 
 const STATUSES = new Set(['success', 'failure', 'pending'])
 const PENDING = new Set(['initiated', 'inprogress', 'pending'])
 const FAILED = new Set(['failed', 'failure', 'dropped', 'bounced', 'usercancelled', ''])
-const UNMAPPED = new Set([...FAILED, ...PENDING, 'captured', 'auth', 'autorefund'])
+const AUTO_REFUND = 'autorefund'
+const UNMAPPED = new Set([...FAILED, ...PENDING, 'captured', 'auth', AUTO_REFUND])
 
-interface Callback extends ConfirmationRequest {
+interface Callback extends PaymentIds {
   fields: Fields
   account: string
   amount: bigint
 }
 
-/** Which payment must be confirmed: the hash covers `status`, but neither of what it hides. */
-export function confirmationOf(webhook: RawWebhook): ConfirmationRequest | null {
+/**
+ * What must be confirmed: a success, because the hash covers `status` but neither of what it hides,
+ * and every refund, because nothing vouches for it. Of disputes PayU cannot be asked.
+ */
+export function confirmationOf(webhook: StoredWebhook): ConfirmationRequest | null {
   const fields = fieldsOf(webhook)
-  if (fields === undefined || plainStatus(fields.get('status')) !== 'success') {
+  if (fields === undefined) {
     return null
   }
-  return idsOf(fields) ?? null
+  switch (kindOf(webhook, fields)) {
+    case 'refund': {
+      const refundId = refundIdOf(fields)
+      return refundId === undefined ? null : { ref: aboutRefund(refundId) }
+    }
+    case 'payment': {
+      const ids = plainStatus(fields.get('status')) === 'success' ? idsOf(fields) : undefined
+      return ids === undefined ? null : { ref: aboutOrder(ids.orderRef) }
+    }
+    default:
+      return null
+  }
 }
 
 /**
- * The facts in a callback. `success` alone says neither that money was captured nor for which
- * payment, so PayU's own answer (`confirmation`) decides. Throws `malformed_event` where the
- * callback cannot be understood or PayU disagrees with it, `gateway_unavailable` where it must be
- * asked (again).
+ * The facts in a webhook. Throws `malformed_event` where it cannot be understood or PayU disagrees
+ * with it, `gateway_unavailable` where PayU must be asked (again).
  */
-export function readCallback(
-  webhook: RawWebhook,
+export function readWebhook(
+  webhook: StoredWebhook,
   account: string,
   confirmation: Confirmation | null,
+  terms: AccountTerms,
 ): GatewayEvent {
   const fields = fieldsOf(webhook)
   if (fields === undefined) {
     throw malformed(UNREADABLE)
   }
-  const kind = unhashedKind(fields)
-  if (kind !== undefined) {
-    return { type: kind, facts: [] }
+  const kind = kindOf(webhook, fields)
+  switch (kind) {
+    case 'payment':
+      return readPayment(fields, account, confirmation)
+    case 'refund':
+      return readRefund({ fields, account, confirmation, receivedAt: webhook.receivedAt })
+    case 'dispute':
+      return readDispute(fields, webhook, account, terms)
+    case 'settlement':
+      return readSettlement(account, confirmation)
+    case 'settlement_line':
+      return readSettlementLine(account, confirmation)
+    default:
+      return kind satisfies never
   }
+}
+
+/**
+ * A payment's callback. `success` alone says neither that money was captured nor for which payment,
+ * so PayU's own answer (`confirmation`) decides.
+ */
+function readPayment(
+  fields: Fields,
+  account: string,
+  confirmation: Confirmation | null,
+): GatewayEvent {
   if (fields.get('key') !== account) {
     throw malformed('The merchant key of the callback is not the one of this endpoint.')
   }
@@ -88,7 +137,7 @@ function successOf(callback: Callback, confirmation: Confirmation | null): Fact 
   }
   const state = confirmedState(callback, confirmation)
   const mode = confirmation['mode'] ?? callback.fields.get('mode')
-  const occurredAt = instantOf([confirmation['addedon'], callback.fields.get('addedon')])
+  const occurredAt = dated(confirmation['addedon'], callback.fields.get('addedon'))
   const base = { ...baseOf(callback), occurredAt, method: textOf(mode) } as const
   const key = `payu:${callback.account}:${callback.gatewayPaymentId}`
   switch (state) {
@@ -97,8 +146,7 @@ function successOf(callback: Callback, confirmation: Confirmation | null): Fact 
         ...base,
         kind: 'payment_captured',
         key: `${key}:captured`,
-        fee: null,
-        tax: null,
+        subscriptionRef: null,
         // Only PayU's own answer: anybody who has seen a valid callback can change this field in
         // it.
         bankReference: bankReferenceOf(confirmation['bank_ref_num']),
@@ -143,27 +191,47 @@ function confirmedState(callback: Callback, confirmation: Confirmation): 'captur
   return unmapped
 }
 
-/** A refund that PayU made by itself (`autoRefund`) gives no fact: nothing of it reached us. */
+/**
+ * A failed payment; one whose money PayU found at the bank later, and gave back by itself
+ * (`autoRefund`), failed too, and nothing of it reached us.
+ */
 function failureOf(fields: Fields, account: string): Fact[] {
   const unmapped = plainStatus(fields.get('unmappedstatus'))
   if (unmapped === 'captured' || unmapped === 'auth') {
     throw malformed(`The callback has the status failure and the unmapped status ${unmapped}.`)
   }
-  if (!FAILED.has(unmapped)) {
+  if (!FAILED.has(unmapped) && unmapped !== AUTO_REFUND) {
     return []
   }
   const callback = callbackOf(fields, account)
-  const { gatewayPaymentId } = callback
-  return [
-    {
-      ...baseOf(callback),
-      kind: 'payment_failed',
-      key: `payu:${account}:${gatewayPaymentId}:failed`,
-      occurredAt: instantOf([fields.get('addedon')]),
-      method: textOf(fields.get('mode')),
-      reason: textOf(fields.get('error_Message')) ?? textOf(fields.get('field9')),
-    },
-  ]
+  const base = baseOf(callback)
+  const { gatewayPaymentId, amount, currency } = base
+  const key = `payu:${account}:${gatewayPaymentId}`
+  const occurredAt = dated(fields.get('addedon'))
+  const failed: Fact = {
+    ...base,
+    kind: 'payment_failed',
+    key: `${key}:failed`,
+    occurredAt,
+    method: textOf(fields.get('mode')),
+    reason: textOf(fields.get('error_Message')) ?? textOf(fields.get('field9')),
+  }
+  if (unmapped !== AUTO_REFUND) {
+    return [failed]
+  }
+  const voided: Fact = {
+    kind: 'refund_voided',
+    key: `${key}:autorefund`,
+    gateway: 'payu',
+    account,
+    occurredAt,
+    // Such a refund has no id of its own.
+    gatewayRefundId: gatewayPaymentId,
+    gatewayPaymentId,
+    amount,
+    currency,
+  }
+  return [failed, voided]
 }
 
 function baseOf(callback: Callback) {
@@ -184,39 +252,10 @@ function baseOf(callback: Callback) {
   } as const
 }
 
-function amountOf(text: string | undefined): bigint {
-  let amount: bigint
-  try {
-    amount = parseDecimal(text ?? '', CURRENCY)
-  } catch (thrown) {
-    throw malformed(messageOf(thrown))
+function dated(...texts: (string | undefined)[]): Date {
+  const instant = instantOf(texts)
+  if (instant === undefined) {
+    throw malformed('Neither the callback nor PayU says when it was (addedon).')
   }
-  if (amount <= 0n || amount > MAX_MINOR) {
-    throw malformed('The amount is not above zero, or larger than any amount of money can be.')
-  }
-  return amount
-}
-
-/** PayU writes "0000-00-00 00:00:00" for a time that it does not have. */
-function instantOf(texts: readonly (string | undefined)[]): Date {
-  for (const text of texts) {
-    const instant = fromIndianTime(text ?? '')
-    if (instant !== undefined && instant.getTime() > 0) {
-      return instant
-    }
-  }
-  throw malformed('Neither the callback nor PayU says when it was (addedon).')
-}
-
-function bankReferenceOf(text: string | undefined): string | null {
-  const reference = textOf(text)
-  return reference === 'null' || reference === '0' ? null : reference
-}
-
-function notYet(detail: string): Problem {
-  return new Problem('gateway_unavailable', { detail, moved: 'unknown', retryAfter: 30 })
-}
-
-function malformed(detail: string): Problem {
-  return new Problem('malformed_event', { detail })
+  return instant
 }

@@ -80,6 +80,10 @@ const checkout = z.discriminatedUnion('gateway', [
     action: z.string(),
     fields: texts,
   }),
+  z.strictObject({
+    gateway: z.literal('stripe'),
+    url: z.string().meta({ description: 'The page to which the donor’s browser is sent.' }),
+  }),
 ])
 
 const openedDonation = z

@@ -27,6 +27,12 @@ import { line } from '../line.ts'
 import { operation, type Operation } from '../operation.ts'
 import { keyFault, newGatewayAccount, secret } from '../organisation-input.ts'
 
+const upfront = z.boolean().meta({
+  description:
+    'A term of PayU’s contract: contested money is taken when a dispute begins, and not only ' +
+    'when it is lost.',
+})
+
 const gatewayAccount = z
   .strictObject({
     id: z.enum(GATEWAY_NAMES),
@@ -34,6 +40,7 @@ const gatewayAccount = z
     key_id: z.string(),
     key_secret: z.string().meta({ description: 'Masked: its last four characters at the most.' }),
     api_url: z.string(),
+    disputes_debited_upfront: upfront,
     state: z.enum(['enabled', 'disabled']),
     created_at: instant,
     updated_at: instant,
@@ -45,6 +52,7 @@ const changeBody = z
     key_id: line(200).optional(),
     key_secret: secret.optional(),
     state: z.enum(['enabled', 'disabled']).optional(),
+    disputes_debited_upfront: upfront.optional(),
   })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
   .meta({ minProperties: 1 })
@@ -126,7 +134,7 @@ function changeOperation({ keyring }: Parts): Operation {
       method: 'patch',
       path: '/gateway-accounts/{id}',
       tag: 'Settings',
-      summary: 'Give the account a new key, disable it for new donations, or enable it again',
+      summary: 'Give the account a new key or another term, or disable it for new donations',
       permission: 'settings.write',
       params,
       body: changeBody,
@@ -145,10 +153,16 @@ function changeOperation({ keyring }: Parts): Operation {
           const errors = [{ pointer: '/key_id', detail: fault }]
           throw new Problem('invalid_request', { detail: `The key id ${fault}.`, errors })
         }
+        if (body.disputes_debited_upfront === true && gateway !== 'payu') {
+          const detail = 'Only PayU takes contested money when a dispute begins.'
+          const errors = [{ pointer: '/disputes_debited_upfront', detail }]
+          throw new Problem('invalid_request', { detail, errors })
+        }
         const account = await changeGatewayAccount(trx, keyring, gateway, {
           keyId: body.key_id,
           keySecret: body.key_secret,
           enabled: body.state === undefined ? undefined : body.state === 'enabled',
+          disputesDebitedUpfront: body.disputes_debited_upfront,
         })
         if (gateway === 'payu' && body.key_secret !== undefined) {
           // PayU signs its calls with the same salt.
@@ -178,6 +192,7 @@ function viewOf(one: AccountView): z.input<typeof gatewayAccount> {
     key_id: one.keyId,
     key_secret: one.keySecretMasked,
     api_url: one.apiUrl,
+    disputes_debited_upfront: one.disputesDebitedUpfront,
     state: one.disabledAt === null ? 'enabled' : 'disabled',
     created_at: one.createdAt.toISOString(),
     updated_at: one.updatedAt.toISOString(),

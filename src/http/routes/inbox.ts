@@ -1,14 +1,25 @@
 /** GET /v1/inbox-events and /v1/rejected-calls: what came in and what became of it. */
 import { z } from 'zod'
-import { build, type Trx } from '../../base/db.ts'
+import type { Parts } from '../../base/parts.ts'
+import { build } from '../../base/db.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
+import { EVENT_STATES, listEvents } from '../../inbox/events.ts'
 import type { RejectedCall } from '../../inbox/reject.ts'
+import { timelineOf } from '../../inbox/timeline.ts'
 import { idText, instant, pageOf, sha256Hex, texts } from '../answers.ts'
+import {
+  callFilter,
+  eventFilter,
+  eventView,
+  filterOf,
+  inboxEvent,
+  inboxTimeline,
+  timelineView,
+} from '../inbox-view.ts'
 import { idOfKind, limit } from '../input.ts'
+import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-
-const EVENT_STATES = ['waiting', 'processed', 'ignored', 'dead'] as const
 
 const REASONS = [
   'bad_signature',
@@ -20,34 +31,20 @@ const eventsQuery = z.strictObject({
   limit,
   starting_after: idOfKind('evt').optional(),
   state: z.enum(EVENT_STATES).optional(),
-  gateway: z.enum(GATEWAY_NAMES).optional(),
+  held: z
+    .enum(['true', 'false'])
+    .optional()
+    .meta({ description: 'Whether it waits for the end of a pause.' }),
+  ...eventFilter,
 })
 
 const rejectedQuery = z.strictObject({
   limit,
   starting_after: idOfKind('rej').optional(),
+  reason: z.enum(REASONS).optional(),
+  remote_address: line(100).optional(),
+  ...callFilter,
 })
-
-const inboxEvent = z
-  .strictObject({
-    id: idText('evt'),
-    endpoint: idText('whe'),
-    gateway: z.enum(GATEWAY_NAMES),
-    gateway_event_id: z.string().nullable(),
-    type: z
-      .string()
-      .nullable()
-      .meta({ description: 'The gateway’s name of it; null until it is read.' }),
-    state: z.enum(EVENT_STATES),
-    received_at: instant,
-    duplicates: z.int().meta({ description: 'How often it came again.' }),
-    attempts: z.int(),
-    next_try_at: instant.nullable(),
-    first_error: z.string().nullable(),
-    last_error: z.string().nullable(),
-    processed_at: instant.nullable(),
-  })
-  .meta({ id: 'InboxEvent' })
 
 const rejectedCall = z
   .strictObject({
@@ -63,22 +60,6 @@ const rejectedCall = z
   })
   .meta({ id: 'RejectedCall' })
 
-interface EventRow {
-  event_id: string
-  endpoint_id: string
-  gateway: GatewayName
-  gateway_event_id: string | null
-  event_type: string | null
-  state: (typeof EVENT_STATES)[number]
-  received_at: Date
-  attempts: number
-  next_try_at: Date
-  first_error: string | null
-  last_error: string | null
-  processed_at: Date | null
-  duplicates: number
-}
-
 interface RejectedRow {
   rejected_id: string
   endpoint_id: string
@@ -91,8 +72,8 @@ interface RejectedRow {
   received_at: Date
 }
 
-export function inboxOperations(): Operation[] {
-  return [eventsOperation(), rejectedOperation()]
+export function inboxOperations(parts: Parts): Operation[] {
+  return [eventsOperation(), eventOperation(parts), rejectedOperation()]
 }
 
 function eventsOperation(): Operation {
@@ -109,19 +90,34 @@ function eventsOperation(): Operation {
     },
     {
       async read(trx, { query }) {
-        const select = events(trx.scope)
-        if (query.starting_after !== undefined) {
-          select.where('e.event_id', '<', query.starting_after)
+        const filter = {
+          ...filterOf(query),
+          states: query.state === undefined ? undefined : [query.state],
+          held: query.held === undefined ? undefined : query.held === 'true',
         }
-        if (query.state !== undefined) {
-          select.where('e.state', query.state)
-        }
-        if (query.gateway !== undefined) {
-          select.where('e.gateway', query.gateway)
-        }
-        const newestFirst = select.orderBy('e.event_id', 'desc').limit(query.limit + 1)
-        const rows = await trx.run<EventRow>(newestFirst)
+        const page = { limit: query.limit + 1, before: query.starting_after ?? null }
+        const rows = await listEvents(trx, filter, page)
         return { status: 200, body: listOf(rows, query.limit, eventView) }
+      },
+    },
+  )
+}
+
+function eventOperation({ keyring }: Parts): Operation {
+  return operation(
+    {
+      id: 'getInboxEvent',
+      method: 'get',
+      path: '/inbox-events/{id}',
+      tag: 'Intake',
+      summary: 'One event, what it tells, and all that was done with it',
+      permission: 'inbox.read',
+      params: z.object({ id: idOfKind('evt') }),
+      answers: { 200: { what: 'From its receipt to the donor’s.', body: inboxTimeline } },
+    },
+    {
+      async read(trx, { params: { id } }) {
+        return { status: 200, body: timelineView(await timelineOf(trx, keyring, id)) }
       },
     },
   )
@@ -142,8 +138,24 @@ function rejectedOperation(): Operation {
     {
       async read(trx, { query }) {
         const select = build('rejected_calls').where({ org_id: trx.scope })
-        if (query.starting_after !== undefined) {
-          select.where('rejected_id', '<', query.starting_after)
+        for (const [column, value] of [
+          ['reason', query.reason],
+          ['gateway', query.gateway],
+          ['endpoint_id', query.endpoint],
+          ['remote_address', query.remote_address],
+        ] as const) {
+          if (value !== undefined) {
+            select.where(column, value)
+          }
+        }
+        for (const [sign, value, column] of [
+          ['<', query.starting_after, 'rejected_id'],
+          ['>=', query.received_from, 'received_at'],
+          ['<', query.received_before, 'received_at'],
+        ] as const) {
+          if (value !== undefined) {
+            select.where(column, sign, value)
+          }
         }
         const newestFirst = select.orderBy('rejected_id', 'desc').limit(query.limit + 1)
         const rows = await trx.run<RejectedRow>(newestFirst)
@@ -151,49 +163,6 @@ function rejectedOperation(): Operation {
       },
     },
   )
-}
-
-function events(orgId: Trx['scope']) {
-  const repeated = build('inbox_duplicates as d')
-    .whereRaw(
-      'd.org_id = e.org_id and d.endpoint_id = e.endpoint_id and d.dedupe_key = e.dedupe_key',
-    )
-    .select(build.raw('count(*)::integer'))
-  return build('inbox_events as e')
-    .where('e.org_id', orgId)
-    .select(
-      'e.event_id',
-      'e.endpoint_id',
-      'e.gateway',
-      'e.gateway_event_id',
-      'e.event_type',
-      'e.state',
-      'e.received_at',
-      'e.attempts',
-      'e.next_try_at',
-      'e.first_error',
-      'e.last_error',
-      'e.processed_at',
-    )
-    .select(repeated.as('duplicates'))
-}
-
-function eventView(row: EventRow): z.input<typeof inboxEvent> {
-  return {
-    id: row.event_id,
-    endpoint: row.endpoint_id,
-    gateway: row.gateway,
-    gateway_event_id: row.gateway_event_id,
-    type: row.event_type,
-    state: row.state,
-    received_at: row.received_at.toISOString(),
-    duplicates: row.duplicates,
-    attempts: row.attempts,
-    next_try_at: row.state === 'waiting' ? row.next_try_at.toISOString() : null,
-    first_error: row.first_error,
-    last_error: row.last_error,
-    processed_at: row.processed_at?.toISOString() ?? null,
-  }
 }
 
 function rejectedView(row: RejectedRow): z.input<typeof rejectedCall> {

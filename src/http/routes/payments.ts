@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { build, type Trx } from '../../base/db.ts'
 import { minorToJson } from '../../base/money.ts'
 import { Problem } from '../../base/problem.ts'
-import type { Payment, PaymentState } from '../../donations/payments.ts'
+import type { Payment, PaymentState } from '../../payments/payments.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
 import { currencyCode, idText, instant, minorUnits, pageOf } from '../answers.ts'
 import { donationExpansion } from '../donation-view.ts'
@@ -14,6 +14,7 @@ import { anyText } from '../line.ts'
 import { listOf } from '../list.ts'
 import type { Operation } from '../operation.ts'
 import { receiptExpansion } from '../receipt-view.ts'
+import { refund, refundView, type RefundRow } from '../refund-view.ts'
 
 const STATES = ['authorized', 'captured', 'failed'] as const satisfies readonly PaymentState[]
 
@@ -43,6 +44,9 @@ const payment = z
     currency: currencyCode,
     fee: minorUnits.nullable(),
     tax: minorUnits.nullable(),
+    refunded: minorUnits.meta({ description: 'Given back to the payer, or on its way.' }),
+    refunds: z.array(refund).meta({ description: 'The newest of them; GET /v1/refunds has all.' }),
+    subscription_ref: z.string().nullable().meta({ description: 'Of a recurring gift.' }),
     bank_reference: z.string().nullable(),
     authorized_at: instant.nullable(),
     captured_at: instant.nullable(),
@@ -62,11 +66,15 @@ export const paymentExpansion: Expansion = {
   async load(trx, ids) {
     const one = payments(trx.scope).where('payment_id', EACH_ID)
     const rows = await rowsById<Row>(trx, ids, one)
-    return new Map(rows.map((row) => [row.payment_id, viewOf(row)]))
+    const refunds = await refundsOf(trx, rows)
+    return new Map(rows.map((row) => [row.payment_id, viewOf(row, refunds)]))
   },
 }
 
 const expand = expandable(payment, { donation: donationExpansion, receipt: receiptExpansion })
+
+/** Refunds of one payment that are shown with it. */
+const REFUNDS_SHOWN = 20
 
 export function paymentOperations(): Operation[] {
   return [listOperation(), getOperation()]
@@ -103,7 +111,8 @@ function listOperation(): Operation {
         }
         const newestFirst = select.orderBy('payment_id', 'desc').limit(asked.limit + 1)
         const rows = await trx.run<Row>(newestFirst)
-        return { status: 200, body: listOf(rows, asked.limit, viewOf) }
+        const refunds = await refundsOf(trx, rows)
+        return { status: 200, body: listOf(rows, asked.limit, (row) => viewOf(row, refunds)) }
       },
     },
   )
@@ -130,7 +139,7 @@ function getOperation(): Operation {
         if (row === undefined) {
           throw new Problem('not_found', { detail: 'There is no such payment.' })
         }
-        return { status: 200, body: viewOf(row) }
+        return { status: 200, body: viewOf(row, await refundsOf(trx, [row])) }
       },
     },
   )
@@ -150,7 +159,45 @@ function payments(orgId: Trx['scope']) {
     )
 }
 
-function viewOf(row: Row): z.input<typeof payment> {
+interface Refunds {
+  refunded: bigint
+  newest: RefundRow[]
+}
+
+/** What was refunded of each of these payments, by payment; two looks at a key a payment. */
+async function refundsOf(trx: Trx, rows: readonly Row[]): Promise<ReadonlyMap<string, Refunds>> {
+  const found = await trx.query<RefundRow & { payment_id: string; refunded: bigint }>(
+    `select p.payment_id, s.refunded, r.*
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[])
+         as p (payment_id, gateway, account, id)
+      cross join lateral (
+        select coalesce(sum(amount), 0)::bigint as refunded from refunds
+         where gateway_payment_id = p.id and org_id = $1 and gateway = p.gateway
+           and account = p.account and state in ('created', 'processed')
+      ) s
+      cross join lateral (
+        select * from refunds
+         where gateway_payment_id = p.id and org_id = $1 and gateway = p.gateway
+           and account = p.account
+         order by refund_id desc limit $6
+      ) r`,
+    [
+      trx.scope,
+      rows.map((row) => row.payment_id),
+      rows.map((row) => row.gateway),
+      rows.map((row) => row.account),
+      rows.map((row) => row.gateway_payment_id),
+      REFUNDS_SHOWN,
+    ],
+  )
+  const byPayment = Map.groupBy(found, (row) => row.payment_id)
+  return new Map(
+    [...byPayment].map(([id, newest]) => [id, { refunded: newest[0]?.refunded ?? 0n, newest }]),
+  )
+}
+
+function viewOf(row: Row, refunds: ReadonlyMap<string, Refunds>): z.input<typeof payment> {
+  const { refunded = 0n, newest = [] } = refunds.get(row.payment_id) ?? {}
   return {
     id: row.payment_id,
     gateway: row.gateway,
@@ -165,6 +212,9 @@ function viewOf(row: Row): z.input<typeof payment> {
     currency: row.currency,
     fee: row.fee === null ? null : minorToJson(row.fee),
     tax: row.tax === null ? null : minorToJson(row.tax),
+    refunded: minorToJson(refunded),
+    refunds: newest.map(refundView),
+    subscription_ref: row.subscription_ref,
     bank_reference: row.bank_reference,
     authorized_at: row.authorized_at?.toISOString() ?? null,
     captured_at: row.captured_at?.toISOString() ?? null,

@@ -56,6 +56,9 @@ const secretFields = {
   label: z.string(),
   valid_from: instant,
   expires_at: instant.nullable().meta({ description: 'Null for one that goes on.' }),
+  last_used_at: instant.nullable().meta({
+    description: 'When an event that it signed came in last, to a minute or two.',
+  }),
 }
 
 const secretView = z.strictObject(secretFields).meta({ id: 'EndpointSecret' })
@@ -116,12 +119,17 @@ function addOperation({ keyring }: Parts, publicUrl: () => string): Operation {
       body: z
         .strictObject({
           gateway: z.enum(GATEWAY_NAMES),
-          secret: secret
-            .optional()
-            .meta({ description: 'Made here where it is left out. PayU signs with its salt.' }),
+          secret: secret.optional().meta({
+            description:
+              'Made here where it is left out. PayU signs with its salt; Stripe makes a secret ' +
+              'when the URL is entered there, which is then added to the endpoint.',
+          }),
         })
         .meta({
-          anyOf: [{ properties: { gateway: { const: 'razorpay' } } }, { required: ['secret'] }],
+          anyOf: [
+            { properties: { gateway: { enum: ['razorpay', 'stripe'] } } },
+            { required: ['secret'] },
+          ],
         }),
       answers: { 201: { what: 'Added; enter it at the gateway.', body: newEndpoint } },
       problems: ['unknown_gateway', 'limit_reached'],
@@ -280,5 +288,6 @@ function viewOfSecret(one: WebhookSecretView): z.input<typeof secretView> {
     label: one.label,
     valid_from: one.validFrom.toISOString(),
     expires_at: one.validUntil?.toISOString() ?? null,
+    last_used_at: one.lastUsedAt?.toISOString() ?? null,
   }
 }

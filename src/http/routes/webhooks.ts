@@ -93,12 +93,14 @@ async function takeIn(call: Call, inbox: Inbox): Promise<boolean> {
   let body: Buffer | null = null
   try {
     body = await readWebhook(request)
+    const now = new Date()
     const webhook: RawWebhook = {
       body,
+      receivedAt: now,
       contentType: request.headers['content-type'] ?? '',
       headers: singleHeaders(request),
     }
-    const { duplicate } = await inbox.intake.receive(endpoint, webhook, new Date())
+    const { duplicate } = await inbox.intake.receive(endpoint, webhook, now)
     webhooks.inc({ gateway, outcome: duplicate ? 'duplicate' : 'accepted' })
     return duplicate
   } catch (error) {

@@ -30,9 +30,16 @@ const TYPES: ReadonlyMap<string, AccountType> = new Map([
 const FIXED: readonly AccountTemplate[] = [
   template('assets:bank:main', 'Bank, main account', 'asset'),
   template('assets:bank:in-transit', 'Bank in transit', 'asset'),
+  template('assets:cash', 'Cash in hand', 'asset'),
+  template('assets:cheques-in-hand', 'Cheques in hand', 'asset'),
+  template('assets:input-gst', 'Input GST', 'asset'),
+  // Paid out by somebody in the gateway's own dashboard: finance says what for.
+  template('assets:unidentified-payments', 'Unidentified payments', 'asset'),
+  template('liabilities:merchants-payable', 'Payable to merchants', 'liability'),
   template('liabilities:unidentified-receipts', 'Unidentified receipts', 'liability'),
   template('equity:general-fund', 'General fund', 'equity'),
   template('expenses:gateway-fees', 'Gateway fees', 'expense'),
+  template('expenses:dispute-losses', 'Losses by disputes', 'expense'),
   template('expenses:bank-charges', 'Bank charges', 'expense'),
 ]
 
@@ -51,6 +58,9 @@ const ID = /^[a-z0-9][a-z0-9_-]{0,79}$/
 
 const FAMILIES: readonly Family[] = [
   family('assets:clearing', NAME, (gateway) => `Clearing, ${gateway}`),
+  family('assets:disputed', NAME, (gateway) => `Held back for disputes, ${gateway}`),
+  family('assets:payout-balance', NAME, (gateway) => `Payout balance, ${gateway}`),
+  family('liabilities:refunds-payable', NAME, (gateway) => `Refunds on their way, ${gateway}`),
   family('income:donations', NAME, (fund) => `Donations, ${fund} fund`),
   // Nobody's wallet, advance or points go below nothing, unless finance gives them a credit line.
   family('liabilities:wallets', ID, (owner) => `Wallet of ${owner}`, 0n),
@@ -65,7 +75,10 @@ const GROUP_NAMES: ReadonlyMap<string, string> = new Map([
   ['assets', 'Assets'],
   ['assets:bank', 'Bank'],
   ['assets:clearing', 'Gateway clearing'],
+  ['assets:disputed', 'Held back for disputes'],
+  ['assets:payout-balance', 'Payout balances'],
   ['liabilities', 'Liabilities'],
+  ['liabilities:refunds-payable', 'Refunds on their way'],
   ['liabilities:wallets', 'Wallets'],
   ['liabilities:donors-in-advance', 'Donors in advance'],
   ['liabilities:points', 'Points'],

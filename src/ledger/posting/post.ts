@@ -22,6 +22,11 @@ export const DRAFTS_MAX = 1000
 export interface PostOptions {
   /** Refuses all of them where one is refused. */
   atomic?: boolean
+  /**
+   * For each draft the places of those before it that it needs: where one of them is refused, it is
+   * refused as well, with the same problem.
+   */
+  needs?: readonly (readonly number[])[]
 }
 
 /** The draft with its fingerprint. Throws a problem (moved: no) where no books could take it. */
@@ -57,7 +62,12 @@ export async function post(
     trx,
     sound.map(({ draft }) => draft),
   )
-  const decisions = checked.map((one) => (one instanceof Problem ? one : decide(one, books)))
+  const decisions: Decision[] = []
+  for (const [place, one] of checked.entries()) {
+    const needed = (options.needs?.[place] ?? []).map((before) => decisions[before])
+    const refused = [one, ...needed].find((other) => other instanceof Problem)
+    decisions.push(one instanceof Problem ? one : (refused ?? decide(one, books)))
+  }
   const isRefused = decisions.some((one) => one instanceof Problem)
   const taken = options.atomic === true && isRefused ? [] : books.taken
   const written = await write(trx, trx.scope, taken, books)

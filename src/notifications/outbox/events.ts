@@ -16,6 +16,23 @@ const period = z.strictObject({
   version: z.int().positive().meta({ description: 'Which change of the month it is.' }),
 })
 
+const refund = {
+  refund: id('rfd'),
+  payment: id('pmt'),
+  gateway: z.string(),
+  gateway_refund_id: z.string(),
+  ...money,
+  journal_entry: id('je'),
+}
+
+const dispute = {
+  dispute: id('dsp'),
+  payment: id('pmt').nullable().meta({ description: 'Null where it is not known here.' }),
+  gateway: z.string(),
+  gateway_dispute_id: z.string(),
+  ...money,
+}
+
 /**
  * Ids, states and money only: who the donor is, his address and his PAN are asked for at the API
  * by those who may. Postings are not among them: their rate is another, and entries are read with
@@ -46,6 +63,25 @@ export const EVENTS = {
     fund: z.string(),
     ...money,
     paid_at: instant,
+    journal_entry: id('je'),
+  }),
+  'refund.created': z.strictObject({ ...refund, created_at: instant }),
+  'refund.processed': z.strictObject({ ...refund, processed_at: instant }),
+  'refund.failed': z.strictObject({ ...refund, failed_at: instant }),
+  'dispute.opened': z.strictObject({
+    ...dispute,
+    respond_by: instant.nullable().meta({ description: 'Evidence is due by then.' }),
+    opened_at: instant,
+  }),
+  'dispute.lost': z.strictObject({ ...dispute, lost_at: instant, journal_entry: id('je') }),
+  'dispute.won': z.strictObject({ ...dispute, won_at: instant }),
+  'settlement.processed': z.strictObject({
+    settlement: id('stl'),
+    gateway: z.string(),
+    gateway_settlement_id: z.string(),
+    ...money,
+    utr: z.string().nullable().meta({ description: 'By which the bank names it.' }),
+    settled_at: instant,
     journal_entry: id('je'),
   }),
   'receipt.issued': z.strictObject({
