@@ -13,6 +13,7 @@ import {
 } from '../../src/base/embedded-postgres.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import mocharc from '../../.mocharc.json' with { type: 'json' }
+import { expectNoStrays, keepStrays } from './strays.ts'
 
 export const TEMPLATE = 'bahi_template'
 export const LOGIN = { user: 'bahi_test', password: 'bahi_test' }
@@ -25,6 +26,8 @@ let directory: string | undefined
 
 /** The admin URLs of all clusters; a worker takes the one with its number. */
 const CLUSTERS = 'BAHI_TEST_CLUSTERS'
+/** The file of the errors that come between two test files. */
+const STRAYS = 'BAHI_TEST_STRAYS'
 
 // What a process has compiled, the next one takes: a start costs half the time.
 process.env['NODE_COMPILE_CACHE'] ??= fileURLToPath(
@@ -35,15 +38,29 @@ const worker = process.env['MOCHA_WORKER_ID']
 if (worker !== undefined) {
   const urls = JSON.parse(process.env[CLUSTERS] ?? '[]') as string[]
   process.env['BAHI_TEST_POSTGRES'] = urls[Number(worker) % urls.length]
+  keepStrays(process.env[STRAYS] ?? '')
+}
+
+/** What is needed of mocha's runner. */
+interface Runner {
+  isParallelMode(): boolean
+  on(event: 'fail', listener: (test: { title: string; titlePath?: () => string[] }) => void): void
 }
 
 /**
  * Runs in mocha's own process, before its workers start. Each worker has a cluster for itself, so
  * that what one test file sees of the server (sessions, locks, load) never is another one's.
  */
-export async function mochaGlobalSetup(this: { isParallelMode(): boolean }): Promise<void> {
+export async function mochaGlobalSetup(this: Runner): Promise<void> {
+  // Until mocha says how it went: a run that ends in silence is none that passed.
+  process.exitCode = 1
+  // What fails outside all tests of a worker comes without it, and no report is written then.
+  this.on('fail', (test) => {
+    test.titlePath ??= () => [test.title]
+  })
   const parent = await mkdtemp(join(tmpdir(), 'bahi-test-'))
   directory = parent
+  process.env[STRAYS] = join(parent, 'strays')
   // As root, Postgres runs as an account without rights, which has to get in.
   await chmod(parent, 0o755)
   const count = this.isParallelMode() ? mocharc.jobs : 1
@@ -82,6 +99,10 @@ export async function mochaGlobalTeardown(): Promise<void> {
   mailbox?.close()
   await Promise.all(clusters.map(async (postgres) => await postgres.destroy()))
   if (directory !== undefined) {
-    await rm(directory, { recursive: true, force: true })
+    try {
+      await expectNoStrays(join(directory, 'strays'))
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
   }
 }
