@@ -6,7 +6,7 @@ import type { Job } from './job.ts'
 export const confirmPayments: Job = {
   name: 'confirm-payments',
   async run(parts) {
-    const options = { keyring: parts.keyring, timeoutMs: parts.config.gatewayTimeoutMs }
+    const options = { keyring: parts.keyring, out: parts.out }
     // Round by round, so that no organisation waits until another has asked about all of its own.
     for (let asked = 1; asked > 0;) {
       asked = 0

@@ -1,6 +1,7 @@
 /** Opens what every process of the service needs, from its configuration, and closes it again. */
 import { openRedisCache } from './cache-redis.ts'
 import { openNearCache, type NearCache, type TextCache } from './cache.ts'
+import { openCallsOut, type CallsOut } from './calls-out.ts'
 import type { Config } from './config.ts'
 import type { Keyring } from './crypto.ts'
 import { openDatabase, type Database } from './db.ts'
@@ -18,6 +19,8 @@ export interface Parts {
   queues: QueueBackend
   bells: Bells
   caches: Caches
+  /** The way out to the gateways. */
+  out: CallsOut
   close(): Promise<void>
 }
 
@@ -56,6 +59,7 @@ export function openParts(config: Config, name: string): Parts {
     queues,
     bells,
     caches: { near, shared },
+    out: openCallsOut({ timeoutMs: config.gatewayTimeoutMs }),
     async close() {
       shared.close()
       await bells.close()

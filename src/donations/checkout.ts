@@ -1,4 +1,5 @@
 /** Opens a donation and gets from the gateway what the checkout page needs. */
+import type { CallsOut } from '../base/calls-out.ts'
 import type { Keyring } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
@@ -34,7 +35,7 @@ export interface OpenedDonation {
 
 export interface CheckoutOptions {
   keyring: Keyring
-  timeoutMs: number
+  out: CallsOut
   /** Called in the transaction that notes the order; where it throws, the order is not noted. */
   onOpened?(trx: Trx, opened: OpenedDonation): Promise<void>
 }
@@ -71,8 +72,12 @@ export async function openDonation(
     payer: donation.donor,
     returnUrl: donation.returnUrl,
   }
-  const signal = AbortSignal.timeout(options.timeoutMs)
-  const made = await gateways[donation.gateway].createOrder(account, order, { signal })
+  const { gateway } = donation
+  // Two orders for one donation move no money: only one of them can be paid, the noted one.
+  const errand = { orgId, service: gateway, operation: 'createOrder', repeatable: true }
+  const made = await options.out(errand, async (call) => {
+    return await gateways[gateway].createOrder(account, order, call)
+  })
   const opened = { donationId, order: made }
   await db.transact(
     orgId,

@@ -1,6 +1,9 @@
 /** All that a payment gateway has to be able to do, and what it may be able to do besides. */
+import type { CallOptions } from '../base/calls-out.ts'
 import type { CaptureCall, Lists, PaymentCalls, RefundCalls } from './asked.ts'
 import type { Fact, GatewayName } from './fact.ts'
+
+export type { CallOptions } from '../base/calls-out.ts'
 
 /** A webhook call as it came in: the bytes are untouched. */
 export interface RawWebhook {
@@ -89,11 +92,6 @@ export interface GatewayEvent {
   facts: Fact[]
   /** What a person should know of it: why nothing, or not all, was taken from it. */
   note?: string
-}
-
-export interface CallOptions {
-  /** Aborts the call; every call out has a limit. */
-  signal: AbortSignal
 }
 
 /** What every gateway has; the calls further down only where the gateway has them. */

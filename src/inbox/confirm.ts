@@ -1,4 +1,5 @@
 /** Asks the gateway about payments whose webhook is signed too weakly to be believed by itself. */
+import type { CallsOut } from '../base/calls-out.ts'
 import type { Keyring } from '../base/crypto.ts'
 import type { Database } from '../base/db.ts'
 import { messageOf } from '../base/problem.ts'
@@ -12,7 +13,7 @@ import { hold, readPauses } from './pauses.ts'
 
 export interface ConfirmOptions {
   keyring: Keyring
-  timeoutMs: number
+  out: CallsOut
 }
 
 interface Waiting extends KeptBody {
@@ -125,8 +126,10 @@ async function confirmAt(
     if (failed < FAILED_CALLS_MAX) {
       try {
         const refs = [...new Set(group.map(refOf))]
-        const signal = AbortSignal.timeout(options.timeoutMs)
-        answers = await gateways[gateway].confirm(account, refs, { signal })
+        const errand = { orgId, service: gateway, operation: 'confirm', repeatable: true }
+        answers = await options.out(errand, async (call) => {
+          return await gateways[gateway].confirm(account, refs, call)
+        })
         failed = 0
       } catch (error) {
         reason = messageOf(error)

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import nock from 'nock'
+import { openCallsOut } from '../../src/base/calls-out.ts'
 import { openDonation, type NewDonation } from '../../src/donations/checkout.ts'
 import { GATEWAYS_URL } from '../support/service.ts'
 import { rejectionOf } from '../gateways/thrown.ts'
@@ -51,7 +52,7 @@ describe('opening a donation', () => {
       books.db,
       org,
       { ...DONATION, ...more },
-      { keyring: books.keyring, timeoutMs },
+      { keyring: books.keyring, out: openCallsOut({ timeoutMs }) },
     )
 
   async function donations(): Promise<Record<string, unknown>[]> {

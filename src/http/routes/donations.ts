@@ -100,7 +100,7 @@ const openedDonation = z
   .meta({ id: 'OpenedDonation' })
 
 export function donationOperations(parts: Parts, publicUrl: () => string): Operation[] {
-  const { db, keyring, config } = parts
+  const { db, keyring, out } = parts
   return [
     operation(
       {
@@ -137,7 +137,7 @@ export function donationOperations(parts: Parts, publicUrl: () => string): Opera
             donationAsked(given, `${publicUrl()}/thanks`),
             {
               keyring,
-              timeoutMs: config.gatewayTimeoutMs,
+              out,
               onOpened: async (trx, one) => {
                 await call.audit(trx, auditedOf(given, one))
                 await call.keep(trx, replyOf(one))
