@@ -15,6 +15,7 @@ export const SWEEP_INTERVAL_MS = 3000
 const BELL_OF: Readonly<Record<Work, JobName>> = {
   confirmations: 'confirm-payments',
   events: 'process-inbox',
+  instructions: 'send-instructions',
   receipts: 'issue-receipts',
   emails: 'send-receipts',
   invitations: 'send-invitations',

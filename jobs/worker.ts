@@ -19,6 +19,7 @@ import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
 import { sealDays } from './seal-days.ts'
 import { sealInboxBodies } from './seal-inbox-bodies.ts'
+import { sendInstructions } from './send-instructions.ts'
 import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
@@ -27,6 +28,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'confirm-payments': confirmPayments,
   'process-inbox': processInbox,
   'operate-inbox': operateInbox,
+  'send-instructions': sendInstructions,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

@@ -13,6 +13,8 @@ import { approvalOperations } from './http/routes/approvals.ts'
 import { apiKeyOperations } from './http/routes/api-keys.ts'
 import { contractRoutes } from './http/routes/contract.ts'
 import { currencyOperations } from './http/routes/currencies.ts'
+import { instructionOperations } from './http/routes/instructions.ts'
+import { moneyOutOperations } from './http/routes/money-out.ts'
 import { donationOperations } from './http/routes/donations.ts'
 import { donorOperations } from './http/routes/donors.ts'
 import { exchangeOperations } from './http/routes/exchanges.ts'
@@ -114,6 +116,8 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...donorOperations(parts),
     ...paymentOperations(),
     ...refundOperations(),
+    ...moneyOutOperations(parts),
+    ...instructionOperations(parts),
     ...disputeOperations(),
     ...settlementOperations(),
     ...gatewayPayoutOperations(),

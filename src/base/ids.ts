@@ -12,6 +12,7 @@ export type IdPrefix =
   | 'eml'
   | 'obx'
   | 'pau'
+  | 'ins'
   | 'key'
   | 'msg'
   | 'pmt'

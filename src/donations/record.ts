@@ -4,6 +4,7 @@ import { refundsAboveCapture } from '../base/metrics.ts'
 import { Problem } from '../base/problem.ts'
 import type { PaymentCaptured, RefundFact } from '../gateways/fact.ts'
 import type { Draft } from '../ledger/core/entry.ts'
+import { settleByFacts } from '../instructions/settle.ts'
 import { readRestricted } from '../ledger/periods/periods.ts'
 import { datedLate } from '../ledger/posting/late.ts'
 import type { PostResult } from '../ledger/posting/post.ts'
@@ -78,6 +79,10 @@ export async function recordFacts(
   }
   await insertFacts(trx, recorded)
   await saveRecords(trx, records)
+  await settleByFacts(
+    trx,
+    recorded.map(({ fact }) => fact),
+  )
   await saveParked(
     trx,
     [...sequence.waiting, ...parked.changed],

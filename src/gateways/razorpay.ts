@@ -17,7 +17,9 @@ import type {
 import { postJson, unusable } from './razorpay/calls.ts'
 import { list } from './razorpay/lists.ts'
 import { capture, fetchPayment, fetchRefund, findRefund, refund } from './razorpay/money.ts'
+import { findPayout, payout } from './razorpay/pay-out.ts'
 import { read } from './razorpay/read.ts'
+import { findTransfer, transfer } from './razorpay/pass-on.ts'
 import { signerOf } from './signature.ts'
 import { cutText, idOf } from './text.ts'
 
@@ -36,6 +38,10 @@ export const razorpay: Gateway = {
   refund,
   findRefund,
   fetchRefund,
+  payout,
+  findPayout,
+  transfer,
+  findTransfer,
   list,
 }
 

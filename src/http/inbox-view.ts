@@ -50,7 +50,10 @@ export function filterOf(asked: AskedFilter): EventFilter {
 
 const eventFields = {
   id: idText('evt'),
-  endpoint: idText('whe'),
+  endpoint: idText('whe').nullable().meta({ description: 'Null for what the gateway was asked.' }),
+  told: z.enum(['asked', 'polled']).nullable().meta({
+    description: 'Told when it was asked, or in its lists; null for a webhook.',
+  }),
   gateway: z.enum(GATEWAY_NAMES),
   gateway_event_id: z.string().nullable(),
   type: z
@@ -117,7 +120,8 @@ export function eventView(row: InboxEvent): z.input<typeof inboxEvent> {
   const isDue = row.state === 'waiting' && row.held_at === null
   return {
     id: row.event_id,
-    endpoint: row.endpoint_id,
+    endpoint: row.told === null ? row.endpoint_id : null,
+    told: row.told,
     gateway: row.gateway,
     gateway_event_id: row.gateway_event_id,
     type: row.event_type,

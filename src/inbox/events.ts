@@ -14,6 +14,8 @@ export interface InboxEvent {
   event_id: string
   endpoint_id: string
   gateway: GatewayName
+  /** When it was asked, or in its lists; null for a webhook. */
+  told: 'asked' | 'polled' | null
   gateway_event_id: string | null
   event_type: string | null
   lane: Lane
@@ -55,6 +57,7 @@ const COLUMNS = [
   'event_id',
   'endpoint_id',
   'gateway',
+  'told',
   'gateway_event_id',
   'event_type',
   'lane',

@@ -1,11 +1,11 @@
 /** Takes a webhook in: verified, stored durably, deduplicated; only then may it be answered 200. */
 import { sha256 } from '../base/crypto.ts'
-import type { Database } from '../base/db.ts'
+import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { Bells } from '../base/queue.ts'
 import { inSpan, traceContext, type TraceContext } from '../base/tracing.ts'
-import type { RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
+import type { Confirmation, RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { validSecrets, type Endpoint } from './endpoints.ts'
 
@@ -180,4 +180,58 @@ function paramsOf(batch: readonly Incoming[]): unknown[] {
     batch.map((call) => call.trace),
     bodies,
   ]
+}
+
+/** What a gateway told, as a row to be. */
+export interface ToldRow {
+  eventId: string
+  dedupeKey: Buffer
+  contentType: string
+  body: Buffer
+  needsConfirmation: boolean
+  confirmation: Confirmation | null
+}
+
+/** Inserts what was told (told.ts); gives how many of it are new. */
+export async function insertTold(
+  trx: Trx,
+  of: {
+    gateway: string
+    account: string
+    endpointId: string
+    how: 'asked' | 'polled'
+    trace: TraceContext | null
+    now: Date
+  },
+  rows: readonly ToldRow[],
+): Promise<number> {
+  let fresh = 0
+  for (const row of rows) {
+    const inserted = await trx.query(
+      `insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
+         content_type, body, needs_confirmation, confirmation, confirmed_at, received_at,
+         trace_context, told)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb,
+         case when $10::jsonb is null then null else now() end, $11, $12, $13)
+       on conflict (org_id, endpoint_id, dedupe_key) do nothing
+       returning event_id`,
+      [
+        trx.scope,
+        row.eventId,
+        of.endpointId,
+        of.gateway,
+        of.account,
+        row.dedupeKey,
+        row.contentType,
+        row.body,
+        row.needsConfirmation,
+        row.confirmation === null ? null : JSON.stringify(row.confirmation),
+        of.now,
+        of.trace,
+        of.how,
+      ],
+    )
+    fresh += inserted.length
+  }
+  return fresh
 }

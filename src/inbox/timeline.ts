@@ -132,7 +132,8 @@ function ownSteps(event: InboxEvent, own: Own): Step[] {
   const step = (at: Date | null, what: Step['what'], detail: string | null, by: string | null) =>
     at === null ? [] : [{ at, what, detail, by }]
   const label = own.label ?? '?'
-  const signed = own.secret_id === null ? 'not signed: a hint' : `signed with “${label}”`
+  const unsigned = event.told === null ? 'not signed: a hint' : `told when it was ${event.told}`
+  const signed = own.secret_id === null ? unsigned : `signed with “${label}”`
   const end = endOf(event.state)
   return [
     ...step(event.received_at, 'received', signed, null),

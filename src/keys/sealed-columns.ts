@@ -61,6 +61,12 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     context: (_orgId, [receiptId]) => receiptId,
   },
   {
+    table: 'instructions',
+    column: 'beneficiary_sealed',
+    key: ['instruction_id'],
+    context: (orgId, [instructionId]) => JSON.stringify(['beneficiary', orgId, instructionId]),
+  },
+  {
     table: 'inbox_events',
     column: 'body_sealed',
     key: ['event_id'],

@@ -30,7 +30,7 @@ import {
   payoutDraft,
   payoutKeyOf,
   savePayouts,
-  type Payout,
+  type PayoutRows,
 } from './payouts.ts'
 import {
   applyRefundFee,
@@ -65,7 +65,7 @@ export interface Records {
   refunds: Rows<Refund>
   disputes: Rows<Dispute>
   settlements: Rows<Settlement>
-  payouts: Rows<Payout>
+  payouts: PayoutRows
   transfers: Rows<Transfer>
   downtimes: Rows<Downtime>
 }

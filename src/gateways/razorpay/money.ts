@@ -168,7 +168,7 @@ function answerOf(account: GatewayAccount, refund: JsonObject, moves: boolean): 
 }
 
 /** Throws `gateway_refused` for an id that would be another address. */
-function inPath(id: string): string {
+export function inPath(id: string): string {
   const usable = idOf(id)
   if (usable === undefined) {
     throw refused(GATEWAY, `${textOf(id)} is no id.`, [])
@@ -176,7 +176,7 @@ function inPath(id: string): string {
   return usable
 }
 
-function assertMoney({ amount, currency }: { amount: bigint; currency: string }): void {
+export function assertMoney({ amount, currency }: { amount: bigint; currency: string }): void {
   if (amount <= 0n || !isCurrency(currency)) {
     const detail = 'The amount or its currency is not usable.'
     throw new Problem('invalid_request', { detail, moved: 'no' })

@@ -33,6 +33,14 @@ const dispute = {
   ...money,
 }
 
+const instruction = z.strictObject({
+  instruction: id('ins'),
+  kind: z.enum(['refund', 'payout', 'transfer', 'capture']),
+  payment: id('pmt').nullable().meta({ description: 'Null for a payout.' }),
+  reference: z.string().meta({ description: 'By which the gateway names it too.' }),
+  ...money,
+})
+
 /**
  * Ids, states and money only: who the donor is, his address and his PAN are asked for at the API
  * by those who may. Postings are not among them: their rate is another, and entries are read with
@@ -84,6 +92,10 @@ export const EVENTS = {
     settled_at: instant,
     journal_entry: id('je'),
   }),
+  'instruction.done': instruction,
+  'instruction.refused': instruction,
+  'instruction.failed': instruction,
+  'instruction.unknown': instruction,
   'receipt.issued': z.strictObject({
     receipt: id('rcp'),
     number: z.string(),
