@@ -175,7 +175,7 @@ create function instructions_guard() returns trigger
   language plpgsql set search_path = pg_catalog, public, pg_temp as
 $$
 begin
-  if new.state <> old.state and not case old.state
+  if new.state <> old.state and not (case old.state
        when 'proposed' then new.state in ('intended', 'cancelled')
        when 'intended' then new.state in ('sending', 'cancelled', 'accepted', 'done', 'failed')
        when 'sending' then new.state in
@@ -186,7 +186,7 @@ begin
        when 'failed' then new.state = 'done'
        when 'refused' then new.state in ('done', 'failed')
        else false
-     end
+     end)
      or old.state = 'proposed' and new.state = 'intended' and new.approved_by is null
      or old.approved_by is not null and (new.approved_by, new.approved_person, new.approved_at)
           is distinct from (old.approved_by, old.approved_person, old.approved_at)
