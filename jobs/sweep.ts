@@ -6,6 +6,8 @@ import { noteDead } from '../src/inbox/dead.ts'
 import { organisationsToOperate } from '../src/inbox/operate.ts'
 import { noteStanding } from '../src/inbox/standing.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
+import { organisationsWithRule } from '../src/instructions/sending/rule.ts'
+import { noteInstructions } from '../src/instructions/standing.ts'
 import { organisationsToRotate } from '../src/keys/rotate.ts'
 import { forgetAnswers } from './forget-answers.ts'
 import { isTimeToForget } from './forget-old.ts'
@@ -38,6 +40,9 @@ export async function sweep(parts: Parts): Promise<void> {
   if ((await organisationsToOperate(parts.db)).length > 0) {
     parts.bells.ring('operate-inbox')
   }
+  if ((await organisationsWithRule(parts.db)).length > 0) {
+    parts.bells.ring('send-instructions')
+  }
   if ((await organisationsToRotate(parts.db, parts.keyring.sealWith)).length > 0) {
     parts.bells.ring('rotate-keys')
   }
@@ -46,6 +51,7 @@ export async function sweep(parts: Parts): Promise<void> {
   }
   await noteDead(parts.db)
   await noteStanding(parts.db)
+  await noteInstructions(parts.db)
 }
 
 export interface Sweeper {

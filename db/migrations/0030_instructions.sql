@@ -81,7 +81,7 @@ create index instructions_by_ref on instructions (gateway_ref, org_id);
 create index instructions_captures on instructions (gateway_payment_id, org_id)
   where kind = 'capture' and state in ('sending', 'accepted', 'unknown');
 create index instructions_by_state on instructions (org_id, state, instruction_id)
-  where state in ('proposed', 'unknown');
+  where state in ('proposed', 'sending', 'unknown');
 
 create table instruction_steps (
   org_id integer not null,
@@ -226,5 +226,71 @@ alter table organisations add column refund_duplicates_after_hours integer
   check (refund_duplicates_after_hours between 1 and 720);
 grant update (refund_duplicates_after_hours) on organisations to bahi_app;
 
+create index payments_unasked on payments (org_id, captured_at)
+  where booked_to = 'liabilities:unidentified-receipts';
+
 -- What a gateway told when it was asked, or when its lists were read; null for a webhook.
 alter table inbox_events add column if not exists told text check (told in ('asked', 'polled'));
+
+-- A receipt whose donation was given back, or lost, is cancelled: its number stays used, its bytes
+-- stay as they were. Where the money comes back after all, another receipt is issued.
+create table receipt_cancellations (
+  org_id integer not null references organisations,
+  receipt_id text not null,
+  cancelled_at timestamptz not null default now(),
+  reason text not null check (is_line(reason, 200)),
+  primary key (org_id, receipt_id),
+  foreign key (org_id, receipt_id) references receipts
+);
+
+select bahi_append_only('receipt_cancellations');
+select bahi_wall('receipt_cancellations', false);
+grant select, insert on receipt_cancellations to bahi_app;
+
+-- One donation, one receipt that stands.
+alter table receipts drop constraint receipts_org_id_donation_id_key;
+create index receipts_by_donation on receipts (donation_id, org_id);
+
+create function receipts_stand_alone() returns trigger
+  language plpgsql set search_path = pg_catalog, public, pg_temp as
+$$
+begin
+  -- Two that issue for one donation wait for each other.
+  perform from donations d
+    where d.org_id = new.org_id and d.donation_id = new.donation_id for no key update;
+  if exists (
+    select from receipts r
+     where r.donation_id = new.donation_id and r.org_id = new.org_id
+       and r.receipt_id <> new.receipt_id
+       and not exists (select from receipt_cancellations c
+            where c.org_id = r.org_id and c.receipt_id = r.receipt_id)) then
+    raise exception 'bahi: donation % has a receipt that stands', new.donation_id
+      using errcode = 'unique_violation';
+  end if;
+  return new;
+end
+$$;
+
+create trigger stands_alone after insert on receipts
+  for each row execute function receipts_stand_alone();
+
+-- A receipt is mailed once, and once more when it is cancelled.
+alter table receipt_emails
+  add column kind text not null default 'issued' check (kind in ('issued', 'cancelled')),
+  drop constraint receipt_emails_org_id_receipt_id_key,
+  add unique (receipt_id, kind, org_id);
+
+-- What is gone of a payment: given back or on its way back, or lost in a dispute.
+create function payment_gone(org integer, payment text) returns bigint
+  language sql stable
+  set search_path = pg_catalog, public, pg_temp
+  return (
+    select coalesce((select sum(r.amount) from refunds r
+          where r.gateway_payment_id = p.gateway_payment_id and r.org_id = p.org_id
+            and r.gateway = p.gateway and r.account = p.account
+            and r.state in ('created', 'processed')), 0)
+      + coalesce((select sum(d.lost) from disputes d
+          where d.gateway_payment_id = p.gateway_payment_id and d.org_id = p.org_id
+            and d.gateway = p.gateway and d.account = p.account), 0)
+      from payments p where p.org_id = org and p.payment_id = payment
+  )::bigint;

@@ -240,3 +240,10 @@ export const inboxOldestSeconds = new Gauge({
   labelNames: ['lane'],
   registers: [registry],
 })
+
+export const instructionsWaiting = new Gauge({
+  name: 'bahi_instructions',
+  help: 'Instructions to gateways that wait: for consent, for an answer, for a person (unknown).',
+  labelNames: ['kind', 'state'],
+  registers: [registry],
+})

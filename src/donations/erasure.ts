@@ -82,7 +82,7 @@ async function assertNoneOnItsWay(trx: Trx, donorId: string): Promise<void> {
        left join outbox o on o.org_id = d.org_id and o.topic = 'issue_receipt'
                          and o.subject = d.donation_id
       where d.org_id = $1 and d.donor_id = $2 and d.state = 'paid'
-        and (r.receipt_id is null and o.state = 'waiting'
+        and (o.state = 'waiting'
              or e.state in ('waiting', 'claimed', 'sending'))
       limit 1`,
     [trx.scope, donorId],

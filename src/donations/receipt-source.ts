@@ -18,6 +18,8 @@ export interface ReceiptSource {
   currency: string
   bank_reference: string | null
   captured_at: Date
+  /** What of it was given back or lost, minor units. */
+  gone: bigint
   entry_no: bigint
   donor_id: string
   name: string

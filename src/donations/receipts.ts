@@ -8,6 +8,7 @@ import { newId } from '../base/ids.ts'
 import { messageOf } from '../base/problem.ts'
 import { inSpans, type TraceContext } from '../base/tracing.ts'
 import { prefixOf } from '../organisations/receipt-numbering.ts'
+import { insertReceipts } from './receipt-rows.ts'
 import { receiptDocument, type ReceiptSource } from './receipt-source.ts'
 import { encodeDocument } from './receipt-file.ts'
 import { tellOfReceipts } from './tell.ts'
@@ -65,8 +66,14 @@ async function issue(
   )
   const ready: { promise: Promised; source: ReceiptSource }[] = []
   const failed: { promise: Promised; reason: string }[] = []
+  const givenBack: Promised[] = []
   for (const promise of promised) {
     const source = sources.get(promise.subject)
+    if (source !== undefined && source.gone >= source.amount) {
+      // It is promised anew where the money comes back.
+      givenBack.push(promise)
+      continue
+    }
     const reason = reasonAgainst(source, keyring, now)
     if (source === undefined || reason !== null) {
       failed.push({ promise, reason: reason ?? '' })
@@ -101,7 +108,7 @@ async function issue(
   )
   await settle(
     trx,
-    ready.map(({ promise }) => promise),
+    [...ready.map(({ promise }) => promise), ...givenBack],
     failed,
     now,
   )
@@ -135,6 +142,7 @@ async function loadSources(
     `select d.donation_id, d.nature, d.purpose, f.name as fund_name,
             p.payment_id, p.gateway, p.gateway_payment_id, p.method, p.amount, p.currency,
             p.bank_reference, p.captured_at, p.entry_no,
+            payment_gone(p.org_id, p.payment_id) as gone,
             n.donor_id, n.name, n.email, n.address, n.tax_id_type, n.tax_id_sealed,
             o.legal_name, o.address as organisation_address, o.pan as organisation_pan,
             o.registration_12a, o.email as organisation_email, o.signatory_name,
@@ -154,7 +162,10 @@ async function loadSources(
        ) a on true
       where d.org_id = $1 and d.donation_id = any($2) and d.state = 'paid'
         and not exists (
-          select 1 from receipts r where r.org_id = d.org_id and r.donation_id = d.donation_id)
+          select 1 from receipts r
+           where r.org_id = d.org_id and r.donation_id = d.donation_id
+             and not exists (select from receipt_cancellations c
+                  where c.org_id = r.org_id and c.receipt_id = r.receipt_id))
       order by p.captured_at, d.donation_id`,
     [trx.scope, donationIds],
   )
@@ -208,57 +219,6 @@ function yearOf(source: ReceiptSource): string {
 /** The day the money was received decides the year (india.md §1.2), in India's calendar. */
 function donatedOn(source: ReceiptSource): IsoDate {
   return indianDate(source.captured_at)
-}
-
-async function insertReceipts(
-  trx: Trx,
-  rows: readonly (Numbered & {
-    receiptId: string
-    document: { number: string; donatedOn: IsoDate }
-    sealed: Buffer
-    trace: TraceContext | null
-  })[],
-  now: Date,
-): Promise<void> {
-  await trx.query(
-    `insert into receipts (org_id, issued_at, receipt_id, series, year, serial, number, donation_id,
-       payment_id, entry_no, amount, currency, donated_on, document_sealed, donor_name,
-       logo_sha256)
-     select $1, $2, n.* from unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
-       $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::date[],
-       $14::bytea[], $15::text[], $16::bytea[]) as n`,
-    [
-      trx.scope,
-      now,
-      rows.map((row) => row.receiptId),
-      rows.map((row) => row.series),
-      rows.map((row) => row.year),
-      rows.map((row) => row.serial),
-      rows.map((row) => row.document.number),
-      rows.map((row) => row.source.donation_id),
-      rows.map((row) => row.source.payment_id),
-      rows.map((row) => row.source.entry_no),
-      rows.map((row) => row.source.amount),
-      rows.map((row) => row.source.currency),
-      rows.map((row) => row.document.donatedOn),
-      rows.map((row) => row.sealed),
-      rows.map((row) => row.source.name),
-      rows.map((row) => row.source.logo_sha256),
-    ],
-  )
-  await trx.query(
-    `insert into receipt_emails (org_id, email_id, receipt_id, to_name, to_address, trace_context)
-     select $1, n.*
-       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n`,
-    [
-      trx.scope,
-      rows.map(() => newId('eml', now.getTime())),
-      rows.map((row) => row.receiptId),
-      rows.map((row) => row.source.name),
-      rows.map((row) => row.source.email),
-      rows.map((row) => row.trace),
-    ],
-  )
 }
 
 async function settle(

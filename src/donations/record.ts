@@ -18,6 +18,7 @@ import { inOrder, type Sequence, type Step } from '../payments/steps.ts'
 import { closeDonations, loadDonations, placeCaptures, type Capture } from './captures.ts'
 import { postInOrder, type Wanted } from './post-in-order.ts'
 import { returnsOf, type Return } from './returns.ts'
+import { cancelOrPromise } from './receipt-rows.ts'
 import { tellOfFacts } from './tell.ts'
 
 export type { Outcomes, ToldFact } from '../payments/facts.ts'
@@ -79,10 +80,9 @@ export async function recordFacts(
   }
   await insertFacts(trx, recorded)
   await saveRecords(trx, records)
-  await settleByFacts(
-    trx,
-    recorded.map(({ fact }) => fact),
-  )
+  const news = recorded.map(({ fact }) => fact)
+  await settleByFacts(trx, news)
+  await cancelOrPromise(trx, news)
   await saveParked(
     trx,
     [...sequence.waiting, ...parked.changed],

@@ -5,6 +5,7 @@ import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { Bells } from '../base/queue.ts'
 import { inSpan, traceContext, type TraceContext } from '../base/tracing.ts'
+import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation, RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { validSecrets, type Endpoint } from './endpoints.ts'
@@ -182,56 +183,51 @@ function paramsOf(batch: readonly Incoming[]): unknown[] {
   ]
 }
 
-/** What a gateway told, as a row to be. */
+/** An event that no webhook brought. */
 export interface ToldRow {
   eventId: string
   dedupeKey: Buffer
   contentType: string
   body: Buffer
+  receivedAt: Date
   needsConfirmation: boolean
   confirmation: Confirmation | null
 }
 
-/** Inserts what was told (told.ts); gives how many of it are new. */
+/** Stands in place of an endpoint, so that what was told is deduplicated among itself. */
+const TOLD_ENDPOINT = 'told'
+
+/** Stores what a gateway told when it was asked; gives how many of the events are new. */
 export async function insertTold(
   trx: Trx,
-  of: {
-    gateway: string
-    account: string
-    endpointId: string
-    how: 'asked' | 'polled'
-    trace: TraceContext | null
-    now: Date
-  },
+  of: { gateway: GatewayName; account: string; how: string; trace: TraceContext | null },
   rows: readonly ToldRow[],
 ): Promise<number> {
-  let fresh = 0
-  for (const row of rows) {
-    const inserted = await trx.query(
-      `insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
-         content_type, body, needs_confirmation, confirmation, confirmed_at, received_at,
-         trace_context, told)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb,
-         case when $10::jsonb is null then null else now() end, $11, $12, $13)
-       on conflict (org_id, endpoint_id, dedupe_key) do nothing
-       returning event_id`,
-      [
-        trx.scope,
-        row.eventId,
-        of.endpointId,
-        of.gateway,
-        of.account,
-        row.dedupeKey,
-        row.contentType,
-        row.body,
-        row.needsConfirmation,
-        row.confirmation === null ? null : JSON.stringify(row.confirmation),
-        of.now,
-        of.trace,
-        of.how,
-      ],
-    )
-    fresh += inserted.length
-  }
-  return fresh
+  const fresh = await trx.query(
+    `insert into inbox_events (org_id, endpoint_id, gateway, account, told, trace_context, event_id,
+       dedupe_key, content_type, body, received_at, needs_confirmation, confirmation, confirmed_at)
+     select $1, '${TOLD_ENDPOINT}', $2, $3, $4, $5, n.*,
+            case when n.confirmation is not null then n.received_at end
+       from unnest($6::text[], $7::bytea[], $8::text[], $9::bytea[], $10::timestamptz[],
+                   $11::boolean[], $12::jsonb[])
+         as n (event_id, dedupe_key, content_type, body, received_at, needs_confirmation,
+               confirmation)
+     on conflict (org_id, endpoint_id, dedupe_key) do nothing
+     returning 1`,
+    [
+      trx.scope,
+      of.gateway,
+      of.account,
+      of.how,
+      of.trace,
+      rows.map((row) => row.eventId),
+      rows.map((row) => row.dedupeKey),
+      rows.map((row) => row.contentType),
+      rows.map((row) => row.body),
+      rows.map((row) => row.receivedAt),
+      rows.map((row) => row.needsConfirmation),
+      rows.map((row) => (row.confirmation === null ? null : JSON.stringify(row.confirmation))),
+    ],
+  )
+  return fresh.length
 }

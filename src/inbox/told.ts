@@ -1,4 +1,4 @@
-/** Takes in what a gateway told when it was asked, or in its lists: like webhooks, marked as told. */
+/** Takes what a gateway told when it was asked into the inbox, where it goes the way of webhooks. */
 import { sha256 } from '../base/crypto.ts'
 import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
@@ -8,36 +8,39 @@ import type { GatewayName } from '../gateways/fact.ts'
 import { gateways } from '../gateways/registry.ts'
 import { insertTold } from './receive.ts'
 
-/** Whose event it is in the table: no endpoint's. A gateway has one account an organisation. */
-export function toldEndpoint(gateway: GatewayName): string {
-  return `told_${gateway}`
-}
+/** How we heard of it: we asked about one thing, or read a list. */
+export const TOLD = ['asked', 'polled'] as const
+
+export type HowTold = (typeof TOLD)[number]
 
 /**
- * Stores what was told, to be processed as webhooks are; gives how many events are new. The same
- * answer again is a duplicate and stored once.
+ * Stores each as an event that waits to be processed, with the gateway's answer as its
+ * confirmation; gives how many were new. What was stored with the same content before, whatever
+ * became of it, is not stored again. The caller rings `process-inbox` after the commit.
  */
 export async function storeTold(
   trx: Trx,
-  { gateway, account }: { gateway: GatewayName; account: string },
+  account: { gateway: GatewayName; account: string },
   told: readonly Told[],
-  how: 'asked' | 'polled',
+  how: HowTold,
 ): Promise<number> {
-  const now = new Date()
+  const trace = traceContext()
   const rows = told.map(({ event, confirmation }) => ({
-    eventId: newId('evt', now.getTime()),
-    dedupeKey: dedupeKeyOf(event.body, confirmation),
+    eventId: newId('evt', event.receivedAt.getTime()),
+    dedupeKey: contentOf(event.body, confirmation),
     contentType: event.contentType,
     body: event.body,
-    needsConfirmation: gateways[gateway].needsConfirmation(event) !== null,
+    receivedAt: event.receivedAt,
+    needsConfirmation: gateways[account.gateway].needsConfirmation(event) !== null,
     confirmation,
   }))
-  const endpointId = toldEndpoint(gateway)
-  const trace = traceContext()
-  return await insertTold(trx, { gateway, account, endpointId, how, trace, now }, rows)
+  // In one order, so that two who store the same wait for each other but never both.
+  rows.sort((one, other) => one.dedupeKey.compare(other.dedupeKey))
+  return await insertTold(trx, { ...account, how, trace }, rows)
 }
 
-/** The evidence says what changed where the event only names the thing (Stripe). */
-function dedupeKeyOf(body: Buffer, confirmation: object | null): Buffer {
-  return sha256(Buffer.concat([Buffer.from(`${JSON.stringify(confirmation)}\n`), body]))
+/** No gateway gave it an id: the same answer about the same thing is the same event. */
+function contentOf(body: Buffer, confirmation: Told['confirmation']): Buffer {
+  const evidence = confirmation === null ? '' : JSON.stringify(confirmation)
+  return sha256(Buffer.concat([Buffer.from(`told\n${evidence}\n`), body]))
 }

@@ -1,6 +1,7 @@
 /** Checks that intake, donations, receipts and books tell the same story, with nothing stuck. */
 import type { Database } from '../base/db.ts'
 import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
+import { INSTRUCTION_CHECKS } from '../instructions/verify.ts'
 import { PAYMENT_CHECKS } from '../payments/verify.ts'
 
 /** Due for longer than this is stuck: a sweep comes every few seconds. */
@@ -43,6 +44,7 @@ const CHECKS: readonly { check: string; sql: string }[] = [
            where d.org_id = $1 and d.state = 'paid'
              and not exists (select 1 from receipts r
                               where r.org_id = d.org_id and r.donation_id = d.donation_id)
+             and payment_gone(d.org_id, d.payment_id) < d.amount
              and not exists (select 1 from outbox o
                               where o.org_id = d.org_id and o.topic = 'issue_receipt'
                                 and o.subject = d.donation_id and o.state = 'waiting')`,
@@ -55,6 +57,15 @@ const CHECKS: readonly { check: string; sql: string }[] = [
            where r.org_id = $1
              and (r.amount, r.currency, r.entry_no)
                  is distinct from (p.amount, p.currency, p.entry_no)`,
+  },
+  {
+    check: 'receipts that stand',
+    sql: `select format('receipt %s stands, and %s of its %s were given back or lost', r.number,
+                   payment_gone(r.org_id, r.payment_id), r.amount) as detail
+            from receipts r
+           where r.org_id = $1 and payment_gone(r.org_id, r.payment_id) >= r.amount
+             and not exists (select from receipt_cancellations c
+                  where c.org_id = r.org_id and c.receipt_id = r.receipt_id)`,
   },
   {
     check: 'receipt numbers',
@@ -107,7 +118,7 @@ const CHECKS: readonly { check: string; sql: string }[] = [
 export async function verifyDonations(db: Database, orgId: number): Promise<Finding[]> {
   return await db.read(orgId, async (trx) => {
     const findings: Finding[] = []
-    for (const { check, sql } of [...CHECKS, ...PAYMENT_CHECKS]) {
+    for (const { check, sql } of [...CHECKS, ...PAYMENT_CHECKS, ...INSTRUCTION_CHECKS]) {
       const rows = await trx.query<{ detail: string }>(`${sql} limit $2`, [orgId, FINDINGS_MAX])
       findings.push(...rows.map(({ detail }) => ({ check, detail })))
     }

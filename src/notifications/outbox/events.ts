@@ -105,6 +105,16 @@ export const EVENTS = {
     donated_on: day,
     issued_at: instant,
   }),
+  'receipt.cancelled': z
+    .strictObject({
+      receipt: id('rcp'),
+      number: z.string(),
+      donation: id('don'),
+      payment: id('pmt'),
+      ...money,
+      cancelled_at: instant,
+    })
+    .meta({ description: 'The donation was given back or lost; its number stays used.' }),
   'receipt.emailed': z.strictObject({ receipt: id('rcp'), donation: id('don') }),
   'receipt.undeliverable': z.strictObject({
     receipt: id('rcp'),
