@@ -5,7 +5,7 @@ import { noteSteps } from '../rows.ts'
 
 const CLAIM_MAX = 5
 /** Longer than any call with all its attempts: whoever has it in hand by then is dead, or asleep. */
-const CLAIM_SECONDS = 300
+export const CLAIM_SECONDS = 300
 
 /** One in hand, and what it was before. */
 export interface Claimed extends Instruction {

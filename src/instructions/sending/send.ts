@@ -13,7 +13,7 @@ import { boundTo, RULE_ACTOR, type Instruction } from '../instruction.ts'
 import { move, type Move } from '../rows.ts'
 import { settleOne } from '../settle.ts'
 import { carryOut, find, isRepeatable, OPERATIONS, type Errand, type Said } from './call.ts'
-import { claimDue, sendAgain, type Claimed } from './claim.ts'
+import { CLAIM_SECONDS, claimDue, sendAgain, type Claimed } from './claim.ts'
 
 export interface SendingParts {
   db: Database
@@ -65,6 +65,7 @@ export async function sendDue(parts: SendingParts, orgId: number): Promise<numbe
 }
 
 async function carryOn(parts: SendingParts, orgId: number, claimed: Claimed): Promise<void> {
+  const takenAt = performance.now()
   const { was, ...instruction } = claimed
   const { gateway: name } = instruction
   const account = await parts.db.read(
@@ -80,7 +81,7 @@ async function carryOn(parts: SendingParts, orgId: number, claimed: Claimed): Pr
     instruction,
     beneficiary: () => beneficiaryOf(parts.keyring, orgId, instruction),
   }
-  const job = { parts, orgId, errand }
+  const job: Job = { parts, takenAt, orgId, errand }
   if (was === 'intended') {
     await tell(job)
   } else if (was === 'sending' && instruction.kind === 'capture') {
@@ -93,6 +94,8 @@ async function carryOn(parts: SendingParts, orgId: number, claimed: Claimed): Pr
 
 interface Job {
   parts: SendingParts
+  /** When it was taken in hand, on this process's own clock. */
+  takenAt: number
   orgId: number
   errand: Errand
 }
@@ -108,6 +111,7 @@ async function tell(job: Job): Promise<void> {
   try {
     said = await call(job, operation, isRepeatable(instruction.kind), async (options) => {
       try {
+        assertAwake(job)
         return await carryOut(errand, options)
       } catch (error) {
         mayHaveArrived ||= movedBy(error) !== 'no'
@@ -126,6 +130,14 @@ async function tellAgain(job: Job): Promise<void> {
   const again = await sendAgain(job.parts.db, job.orgId, job.errand.instruction)
   if (again !== undefined) {
     await tell({ ...job, errand: { ...job.errand, instruction: again } })
+  }
+}
+
+/** A process that slept so long that another may have it in hand by now tells nobody anything. */
+function assertAwake({ takenAt }: Job): void {
+  if (performance.now() - takenAt > (CLAIM_SECONDS / 2) * 1000) {
+    const detail = 'This process was asleep; whoever has it in hand now goes on.'
+    throw new Problem('unavailable', { detail, moved: 'no' })
   }
 }
 
