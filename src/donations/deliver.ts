@@ -84,8 +84,8 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
            from due where e.org_id = due.org_id and e.email_id = due.email_id
          returning e.*
        )
-       select m.email_id, m.kind, m.to_name, m.to_address, m.attempts, m.unknown_attempts, m.trace_context,
-              r.receipt_id, r.number,
+       select m.email_id, m.kind, m.to_name, m.to_address, m.attempts,
+              m.unknown_attempts, m.trace_context, r.receipt_id, r.number,
               r.document_sealed, r.pdf_sha256, r.amount, o.legal_name, o.mail_from,
               o.mail_from_name, l.bytes as logo
          from mine m

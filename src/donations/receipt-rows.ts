@@ -64,7 +64,6 @@ export async function insertReceipts(
   )
 }
 
-
 /** What took the money of these facts away, or brought it back, as far as receipts care. */
 const OF_MONEY_GONE: ReadonlySet<Fact['kind']> = new Set([
   'refund_created',

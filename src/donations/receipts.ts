@@ -106,12 +106,7 @@ async function issue(
     })),
     now,
   )
-  await settle(
-    trx,
-    [...ready.map(({ promise }) => promise), ...givenBack],
-    failed,
-    now,
-  )
+  await settle(trx, [...ready.map(({ promise }) => promise), ...givenBack], failed, now)
 }
 
 /** Why no receipt can be made; found out before a number is taken, so that none is wasted. */

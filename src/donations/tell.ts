@@ -133,10 +133,7 @@ export interface ToldCancelled extends Omit<ToldReceipt, 'donatedOn'> {
   cancelledAt: Date
 }
 
-export async function tellOfCancelled(
-  trx: Trx,
-  receipts: readonly ToldCancelled[],
-): Promise<void> {
+export async function tellOfCancelled(trx: Trx, receipts: readonly ToldCancelled[]): Promise<void> {
   const events = receipts.map((one): Event => ({
     type: 'receipt.cancelled',
     subject: one.receiptId,

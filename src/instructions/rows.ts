@@ -145,11 +145,7 @@ export interface NewStep {
 const DETAIL_MAX = 1000
 
 /** Writes steps down, each behind the ones before it. */
-export async function noteSteps(
-  trx: Trx,
-  steps: readonly NewStep[],
-  actor: string,
-): Promise<void> {
+export async function noteSteps(trx: Trx, steps: readonly NewStep[], actor: string): Promise<void> {
   if (steps.length === 0) {
     return
   }

@@ -61,13 +61,9 @@ export async function settleOne(trx: Trx, instructionId: string, actor: string):
   await settle(trx, { ...NOBODY, instructionIds: [instructionId] }, actor)
 }
 
-interface Settled extends Instruction {
-  why: string | null
-}
-
-async function settle(trx: Trx, named: Named, actor: string): Promise<void> {
-  const rows = await trx.query<Settled>(
-    `with named as (
+/** Named ones, what the gateway's own rows say of each, and those that are not there yet. */
+const SETTLE = `
+     with named as (
        select i.* from unnest($2::text[]) as w (id)
         cross join lateral (select * from instructions
           where org_id = $1 and instruction_id = w.id limit 1) i
@@ -125,9 +121,20 @@ async function settle(trx: Trx, named: Named, actor: string): Promise<void> {
       where i.org_id = $1 and i.instruction_id = t.instruction_id and i.state <> t.state
         and i.sends > 0 and i.state not in ('proposed', 'cancelled')
         and (t.state <> 'accepted' or i.state in ('intended', 'sending', 'unknown'))
-     returning ${qualified(COLUMNS)}, t.why`,
-    [trx.scope, named.instructionIds, named.references, named.gatewayRefs, named.captured],
-  )
+     returning ${qualified(COLUMNS)}, t.why`
+
+interface Settled extends Instruction {
+  why: string | null
+}
+
+async function settle(trx: Trx, named: Named, actor: string): Promise<void> {
+  const rows = await trx.query<Settled>(SETTLE, [
+    trx.scope,
+    named.instructionIds,
+    named.references,
+    named.gatewayRefs,
+    named.captured,
+  ])
   const steps = rows.map((row) => ({
     instructionId: row.instruction_id,
     what: row.state satisfies State,

@@ -1,4 +1,4 @@
-/** Any order of asking, sending, dying, losing answers and webhooks: money moves once, books agree. */
+/** Any order of asking, sending, dying, lost answers, webhooks: money moves once, books agree. */
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { confirmPayments } from '../../jobs/confirm-payments.ts'
@@ -125,9 +125,11 @@ describe('money that is told to move, in any order of events', () => {
       case 'webhook': {
         const { moved } = shop.razorpay
         const told = moved[one.which % Math.max(moved.length, 1)]
-        for (let time = 0; told !== undefined && time < one.times; time += 1) {
+        if (told !== undefined) {
           const entity = shop.razorpay.entity(told.kind, told.reference)
-          await shop.webhook(`${told.kind}.processed`, { [told.kind]: { entity } })
+          for (let time = 0; time < one.times; time += 1) {
+            await shop.webhook(`${told.kind}.processed`, { [told.kind]: { entity } })
+          }
         }
         return
       }
@@ -148,7 +150,7 @@ describe('money that is told to move, in any order of events', () => {
     }
   }
 
-  it('moves once, is never above what was paid, and is booked as the gateway has it', async function () {
+  it('moves once, never above what was paid, and is booked as it moved', async function () {
     this.timeout(Math.max(this.timeout(), RUNS * 20_000))
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
@@ -185,7 +187,7 @@ describe('money that is told to move, in any order of events', () => {
         expect(own).to.have.length(0)
       } else {
         expect(state).to.be.oneOf(['refused', 'cancelled'])
-        expect(own, `${String(kind)} ${String(state)}`).to.have.length(0)
+        expect(own, JSON.stringify([kind, state])).to.have.length(0)
       }
     }
     const sumOf = (kind: string) =>

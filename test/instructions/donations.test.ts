@@ -65,7 +65,11 @@ describe('a donation that is given back', () => {
     idIn(await refund(payment))
     await shop.work()
     const [cancelled] = await receiptsOf(payment)
-    expect(cancelled).to.include({ state: 'cancelled', refunded: 5000, number: receipt?.['number'] })
+    expect(cancelled).to.include({
+      state: 'cancelled',
+      refunded: 5000,
+      number: receipt?.['number'],
+    })
     await shop.service.runJobs()
     expect(await mails(textIn(cancelled, 'id'))).to.deep.equal([
       { kind: 'issued', state: 'sent' },
@@ -92,9 +96,9 @@ describe('a donation that is given back', () => {
     const { payment } = await donate(5000, 'pay_GIVENBACK3')
     const id = idIn(await refund(payment))
     await shop.work()
-    const { reference } = (await shop.get(id)).json
+    const reference = textIn((await shop.get(id)).json, 'reference')
     expect((await receiptsOf(payment))[0]).to.include({ state: 'cancelled' })
-    const entity = shop.razorpay.entity('refund', String(reference))
+    const entity = shop.razorpay.entity('refund', reference)
     await shop.webhook('refund.failed', { refund: { entity: { ...entity, status: 'failed' } } })
     await shop.service.runJobs()
     const states = (await receiptsOf(payment)).map((one) => one['state'])
@@ -121,7 +125,7 @@ describe('a donation that is given back', () => {
     expect(await receiptsOf(row?.id ?? '')).to.deep.equal([])
   })
 
-  it('is not given back by itself when it is paid twice, unless the organisation says so', async () => {
+  it('is given back by itself when it is paid twice only if the organisation says so', async () => {
     const { order } = await donate(6000, 'pay_SECOND1')
     await pay('pay_SECOND2', order, 6000)
     await shop.service.rows(

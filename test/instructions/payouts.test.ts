@@ -1,5 +1,6 @@
 /** Payouts, transfers and captures by the API: once, booked to what they are for. */
 import { expect } from 'chai'
+import { textIn } from '../http/seeded.ts'
 import type { JsonObject } from '../support/service.ts'
 import { idIn, openShop, PAYOUT, type Shop } from './shop.ts'
 
@@ -84,8 +85,8 @@ describe('a payout that is asked for', () => {
     const id = idIn(await pay(more))
     shop.razorpay.mishaps.push('answer_lost')
     await shop.work()
-    const { reference } = (await shop.get(id)).json
-    const payout = { entity: shop.razorpay.entity('payout', String(reference)) }
+    const reference = textIn((await shop.get(id)).json, 'reference')
+    const payout = { entity: shop.razorpay.entity('payout', reference) }
     await shop.webhook('payout.processed', { payout })
     expect((await shop.get(id)).json).to.include({ state: 'done', calls: 1 })
     await shop.later()
@@ -105,18 +106,18 @@ describe('a payout that is asked for', () => {
     const id = idIn(await pay())
     await shop.work()
     expect((await shop.get(id)).json).to.include({ state: 'accepted' })
-    const { reference } = (await shop.get(id)).json
-    Object.assign(shop.razorpay.entity('payout', String(reference)), { status: 'processed' })
+    const reference = textIn((await shop.get(id)).json, 'reference')
+    Object.assign(shop.razorpay.entity('payout', reference), { status: 'processed' })
     await shop.later()
     await shop.work()
     expect((await shop.get(id)).json).to.include({ state: 'done', calls: 1 })
   })
 
-  it('is of another’s amount where the webhook says another one: nobody asked for that', async () => {
+  it('is not what a webhook of another amount tells of: nobody asked for that', async () => {
     shop.razorpay.status.payout = 'queued'
     const id = idIn(await pay({ amount: 4200 }))
     await shop.work()
-    const entity = shop.razorpay.entity('payout', String((await shop.get(id)).json['reference']))
+    const entity = shop.razorpay.entity('payout', textIn((await shop.get(id)).json, 'reference'))
     const forged = { ...entity, id: 'pout_OTHER1', amount: 4300, status: 'processed' }
     await shop.webhook('payout.processed', { payout: { entity: forged } })
     expect((await shop.get(id)).json).to.include({ state: 'accepted' })
@@ -211,8 +212,8 @@ describe('a transfer or a capture that is asked for', () => {
     expect((await transfer(payment, 1001)).json['code']).to.equal('amount_above_left')
     await shop.work()
     const [one, other] = made.json['data'] as JsonObject[]
-    for (const { id } of [one ?? {}, other ?? {}]) {
-      expect((await shop.get(String(id))).json).to.include({ state: 'done', calls: 1 })
+    for (const row of [one, other]) {
+      expect((await shop.get(textIn(row, 'id'))).json).to.include({ state: 'done', calls: 1 })
     }
     expect(shop.razorpay.moved.map(({ amount }) => amount)).to.have.members([6000, 3000])
     expect((await transfer(payment, 1001)).json['code']).to.equal('amount_above_left')
@@ -224,7 +225,7 @@ describe('a transfer or a capture that is asked for', () => {
     const payment = await shop.paid(10_000)
     const made = await transfer(payment, 5000)
     const [one] = made.json['data'] as JsonObject[]
-    const id = String(one?.['id'])
+    const id = textIn(one, 'id')
     shop.razorpay.mishaps.push('request_lost')
     await shop.work()
     for (let turn = 0; turn < 3; turn += 1) {
@@ -232,12 +233,7 @@ describe('a transfer or a capture that is asked for', () => {
       await shop.work()
       expect((await shop.get(id)).json).to.include({ state: 'sending', calls: 1 })
     }
-    await shop.service.rows('alter table instructions disable trigger guard')
-    await shop.service.rows(
-      `update instructions set first_sent_at = now() - interval '2 hours' where instruction_id = $1`,
-      [id],
-    )
-    await shop.service.rows('alter table instructions enable trigger guard')
+    await shop.sentBefore(id, 2)
     await shop.later()
     await shop.work()
     expect((await shop.get(id)).json).to.include({ state: 'unknown', calls: 1 })
@@ -252,7 +248,7 @@ describe('a transfer or a capture that is asked for', () => {
     await shop.work()
     await shop.later()
     await shop.work()
-    const done = await shop.get(String(one?.['id']))
+    const done = await shop.get(textIn(one, 'id'))
     expect(done.json).to.include({ state: 'done', calls: 1 })
     expect(shop.razorpay.moved).to.have.length(1)
   })

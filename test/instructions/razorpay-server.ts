@@ -1,4 +1,4 @@
-/** A Razorpay of the tests: a real server that moves money once a key, and loses answers if told. */
+/** A Razorpay of the tests: a real server that moves money once a key, and loses answers. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -41,10 +41,15 @@ export interface FakeRazorpay {
 
 const CREATED_AT = 1_795_000_100
 
+/** What it knows. */
+interface Knowledge {
+  made: number
+  byKey: Map<string, { body: string; entity: Entity }>
+  entities: { kind: Moved['kind']; reference: string; payment: string; entity: Entity }[]
+  razorpay: Pick<FakeRazorpay, 'moved' | 'payments' | 'status'>
+}
+
 export async function startRazorpay(): Promise<FakeRazorpay> {
-  let made = 0
-  const byKey = new Map<string, { body: string; entity: Entity }>()
-  const entities: { kind: Moved['kind']; reference: string; payment: string; entity: Entity }[] = []
   const server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
       response.writeHead(500).end(String(error))
@@ -60,7 +65,9 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
     payments: new Map(),
     status: { refund: 'processed', payout: 'processed', transfer: 'processed' },
     entity(kind, reference) {
-      const found = entities.findLast((one) => one.kind === kind && one.reference === reference)
+      const fits = (one: Knowledge['entities'][number]) =>
+        one.kind === kind && one.reference === reference
+      const found = known.entities.findLast(fits)
       if (found === undefined) {
         throw new Error(`no ${kind} of ${reference}`)
       }
@@ -72,6 +79,7 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
       await once(server, 'close')
     },
   }
+  const known: Knowledge = { made: 0, byKey: new Map(), entities: [], razorpay }
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = request
@@ -79,8 +87,7 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
     razorpay.calls.push(`${method} ${path}`)
     const sent = await text(request)
     if (method === 'GET') {
-      const [status, found] = look(path, query)
-      say(response, status, found)
+      say(response, ...look(known, path, query))
       return
     }
     const mishap = razorpay.mishaps.shift()
@@ -88,7 +95,8 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
       request.socket.destroy()
       return
     }
-    const [status, done] = mishap === 'refused' ? no('It says no.') : act(path, sent, request)
+    const [status, done] =
+      mishap === 'refused' ? no('It says no.') : act(known, path, sent, request)
     if (mishap === 'answer_lost') {
       request.socket.destroy()
     } else {
@@ -96,99 +104,129 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
     }
   }
 
-  function act(path: string, sent: string, request: IncomingMessage): [number, Entity] {
-    const body = JSON.parse(sent) as Entity
-    const [, payment = '', verb = ''] = /^\/v1\/payments\/(\w+)\/(\w+)$/.exec(path) ?? []
-    if (path === '/v1/orders') {
-      made += 1
-      const { amount, currency } = body
-      return [200, { id: `order_TESTfake${made}`, entity: 'order', amount, currency }]
-    }
-    if (path === '/v1/payouts') {
-      const key = String(request.headers['x-payout-idempotency'])
-      return onceAKey(`payout ${key}`, sent, () => payoutOf(body))
-    }
-    if (verb === 'refund') {
-      const key = String(request.headers['x-refund-idempotency'])
-      return onceAKey(`refund ${key}`, sent, () => refundOf(payment, body))
-    }
-    if (verb === 'transfers') {
-      return [200, { entity: 'collection', items: [transferOf(payment, body)] }]
-    }
-    return captureOf(payment)
-  }
+  return razorpay
+}
 
-  function onceAKey(key: string, body: string, make: () => Entity): [number, Entity] {
-    const before = byKey.get(key)
-    if (before === undefined) {
-      const entity = make()
-      if (entity['error'] !== undefined) {
-        return [400, entity]
-      }
-      byKey.set(key, { body, entity })
-      return [200, entity]
-    }
-    return before.body === body ? [200, before.entity] : [409, no('Another body.')[1]]
+function act(
+  known: Knowledge,
+  path: string,
+  sent: string,
+  request: IncomingMessage,
+): [number, Entity] {
+  const body = JSON.parse(sent) as Entity
+  const [, payment = '', verb = ''] = /^\/v1\/payments\/(\w+)\/(\w+)$/.exec(path) ?? []
+  if (path === '/v1/orders') {
+    known.made += 1
+    const { amount, currency } = body
+    return [200, { id: `order_TESTfake${known.made}`, entity: 'order', amount, currency }]
   }
-
-  function note(kind: Moved['kind'], reference: string, payment: string, entity: Entity): Entity {
-    const amount = Number(entity['amount'])
-    razorpay.moved.push({ kind, id: String(entity['id']), reference, amount })
-    entities.push({ kind, reference, payment, entity })
-    return entity
+  if (path === '/v1/payouts') {
+    const key = String(request.headers['x-payout-idempotency'])
+    return onceAKey(known, `payout ${key}`, sent, () => payoutOf(known, body))
   }
+  if (verb === 'refund') {
+    const key = String(request.headers['x-refund-idempotency'])
+    return onceAKey(known, `refund ${key}`, sent, () => refundOf(known, payment, body))
+  }
+  if (verb === 'transfers') {
+    return [200, { entity: 'collection', items: [transferOf(known, payment, body)] }]
+  }
+  return captureOf(known, payment)
+}
 
-  function refundOf(payment: string, body: Entity): Entity {
-    const { amount, receipt } = body
-    const given = razorpay.moved
-      .filter(({ kind, id }) => kind === 'refund' && entityPayment(id) === payment)
-      .reduce((sum, one) => sum + one.amount, 0)
-    if (given + Number(amount) > (razorpay.payments.get(payment)?.amount ?? 0)) {
-      return no('The refund amount is greater than the amount captured')[1]
+function onceAKey(
+  known: Knowledge,
+  key: string,
+  body: string,
+  make: () => Entity,
+): [number, Entity] {
+  const before = known.byKey.get(key)
+  if (before === undefined) {
+    const entity = make()
+    if (entity['error'] !== undefined) {
+      return [400, entity]
     }
-    made += 1
-    return note('refund', String(receipt), payment, {
-      id: `rfnd_TESTfake${made}`,
+    known.byKey.set(key, { body, entity })
+    return [200, entity]
+  }
+  return before.body === body ? [200, before.entity] : [409, no('Another body.')[1]]
+}
+
+function note(
+  { razorpay, entities }: Knowledge,
+  of: { kind: Moved['kind']; reference: string; payment: string },
+  entity: Entity,
+): Entity {
+  const { kind, reference } = of
+  razorpay.moved.push({
+    kind,
+    id: String(entity['id']),
+    reference,
+    amount: Number(entity['amount']),
+  })
+  entities.push({ ...of, entity })
+  return entity
+}
+
+function refundOf(known: Knowledge, payment: string, body: Entity): Entity {
+  const { amount, receipt } = body
+  const given = known.entities
+    .filter((one) => one.kind === 'refund' && one.payment === payment)
+    .filter(({ entity }) => entity['status'] !== 'failed')
+    .reduce((sum, { entity }) => sum + Number(entity['amount']), 0)
+  if (given + Number(amount) > (known.razorpay.payments.get(payment)?.amount ?? 0)) {
+    return no('The refund amount is greater than the amount captured')[1]
+  }
+  known.made += 1
+  return note(
+    known,
+    { kind: 'refund', reference: String(receipt), payment },
+    {
+      id: `rfnd_TESTfake${known.made}`,
       entity: 'refund',
       amount,
       currency: 'INR',
       payment_id: payment,
       receipt,
-      status: razorpay.status.refund,
+      status: known.razorpay.status.refund,
       created_at: CREATED_AT,
-    })
-  }
+    },
+  )
+}
 
-  function entityPayment(id: string): string {
-    return entities.find(({ entity }) => entity['id'] === id)?.payment ?? ''
-  }
-
-  function payoutOf(body: Entity): Entity {
-    made += 1
-    const { amount, currency, mode, purpose, reference_id: reference, narration } = body
-    return note('payout', String(reference), '', {
-      id: `pout_TESTfake${made}`,
+function payoutOf(known: Knowledge, body: Entity): Entity {
+  known.made += 1
+  const { amount, currency, mode, purpose, reference_id: reference, narration } = body
+  return note(
+    known,
+    { kind: 'payout', reference: String(reference), payment: '' },
+    {
+      id: `pout_TESTfake${known.made}`,
       entity: 'payout',
       amount,
       currency,
       fees: 590,
       tax: 90,
-      status: razorpay.status.payout,
-      utr: `UTRfake${made}`,
+      status: known.razorpay.status.payout,
+      utr: `UTRfake${known.made}`,
       mode,
       purpose,
       reference_id: reference,
       narration,
       created_at: CREATED_AT,
-    })
-  }
+    },
+  )
+}
 
-  function transferOf(payment: string, body: Entity): Entity {
-    made += 1
-    const [one] = body['transfers'] as Entity[]
-    const notes = one?.['notes'] as { reference: string }
-    return note('transfer', notes.reference, payment, {
-      id: `trf_TESTfake${made}`,
+function transferOf(known: Knowledge, payment: string, body: Entity): Entity {
+  known.made += 1
+  const [one] = body['transfers'] as Entity[]
+  const notes = one?.['notes'] as { reference: string }
+  return note(
+    known,
+    { kind: 'transfer', reference: notes.reference, payment },
+    {
+      id: `trf_TESTfake${known.made}`,
       entity: 'transfer',
       source: payment,
       recipient: one?.['account'],
@@ -197,62 +235,59 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
       fees: 0,
       tax: 0,
       notes,
-      status: razorpay.status.transfer,
+      status: known.razorpay.status.transfer,
       created_at: CREATED_AT,
-    })
-  }
+    },
+  )
+}
 
-  function captureOf(payment: string): [number, Entity] {
-    const found = razorpay.payments.get(payment)
-    if (found === undefined || found.captured) {
-      return no('This payment has already been captured')
-    }
-    found.captured = true
-    const entity = paymentOf(payment)
-    note('capture', payment, payment, entity)
-    return [200, entity]
+function captureOf(known: Knowledge, payment: string): [number, Entity] {
+  const found = known.razorpay.payments.get(payment)
+  if (found === undefined || found.captured) {
+    return no('This payment has already been captured')
   }
+  found.captured = true
+  const entity = paymentOf(known, payment)
+  return [200, note(known, { kind: 'capture', reference: payment, payment }, entity)]
+}
 
-  function paymentOf(id: string): Entity {
-    const { amount = 0, captured = false } = razorpay.payments.get(id) ?? {}
-    return {
-      id,
-      entity: 'payment',
-      amount,
-      currency: 'INR',
-      status: captured ? 'captured' : 'authorized',
-      captured,
-      order_id: null,
-      method: 'card',
-      fee: null,
-      tax: null,
-      created_at: CREATED_AT,
-    }
+function paymentOf({ razorpay }: Knowledge, id: string): Entity {
+  const { amount = 0, captured = false } = razorpay.payments.get(id) ?? {}
+  return {
+    id,
+    entity: 'payment',
+    amount,
+    currency: 'INR',
+    status: captured ? 'captured' : 'authorized',
+    captured,
+    order_id: null,
+    method: 'card',
+    fee: null,
+    tax: null,
+    created_at: CREATED_AT,
   }
+}
 
-  function look(path: string, query: URLSearchParams): [number, Entity] {
-    const [, payment = '', what = ''] = /^\/v1\/payments\/(\w+)(?:\/(\w+))?$/.exec(path) ?? []
-    const listed = (kind: Moved['kind'], fits: (one: (typeof entities)[number]) => boolean) => {
-      const items = entities.filter((one) => one.kind === kind && fits(one))
-      return { entity: 'collection', count: items.length, items: items.map((one) => one.entity) }
-    }
-    if (path === '/v1/payouts') {
-      return [200, listed('payout', (one) => one.reference === query.get('reference_id'))]
-    }
-    if (!razorpay.payments.has(payment)) {
-      return no('The id provided does not exist')
-    }
-    switch (what) {
-      case 'refunds':
-        return [200, listed('refund', (one) => one.payment === payment)]
-      case 'transfers':
-        return [200, listed('transfer', (one) => one.payment === payment)]
-      default:
-        return [200, paymentOf(payment)]
-    }
+function look(known: Knowledge, path: string, query: URLSearchParams): [number, Entity] {
+  const [, payment = '', what = ''] = /^\/v1\/payments\/(\w+)(?:\/(\w+))?$/.exec(path) ?? []
+  const listed = (kind: Moved['kind'], fits: (one: Knowledge['entities'][number]) => boolean) => {
+    const items = known.entities.filter((one) => one.kind === kind && fits(one))
+    return { entity: 'collection', count: items.length, items: items.map((one) => one.entity) }
   }
-
-  return razorpay
+  if (path === '/v1/payouts') {
+    return [200, listed('payout', (one) => one.reference === query.get('reference_id'))]
+  }
+  if (!known.razorpay.payments.has(payment)) {
+    return no('The id provided does not exist')
+  }
+  switch (what) {
+    case 'refunds':
+      return [200, listed('refund', (one) => one.payment === payment)]
+    case 'transfers':
+      return [200, listed('transfer', (one) => one.payment === payment)]
+    default:
+      return [200, paymentOf(known, payment)]
+  }
 }
 
 function no(description: string): [number, Entity] {

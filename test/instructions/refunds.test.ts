@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { sendInstructions } from '../../jobs/send-instructions.ts'
 import type { CallsOut } from '../../src/base/calls-out.ts'
+import { textIn } from '../http/seeded.ts'
 import type { JsonObject } from '../support/service.ts'
 import { idIn, openShop, type Shop } from './shop.ts'
 
@@ -87,7 +88,9 @@ describe('a refund that is asked for', () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, async () => await refund(payment, { amount: 4000 })),
     )
-    expect(answers.map(({ status }) => status).sort()).to.deep.equal([202, ...Array(7).fill(422)])
+    const statuses = answers.map(({ status }) => status)
+    expect(statuses.filter((status) => status === 202)).to.have.length(1)
+    expect(statuses.filter((status) => status === 422)).to.have.length(7)
     await Promise.all([shop.work(), shop.work(), shop.work()])
     expect(shop.razorpay.moved).to.have.length(1)
   })
@@ -107,7 +110,7 @@ describe('a refund that is asked for', () => {
   })
 
   for (const mishap of ['answer_lost', 'bad_gateway'] as const) {
-    it(`is asked about, not repeated, where it was done and we heard nothing: ${mishap}`, async () => {
+    it(`is asked about, not repeated, where its answer is lost: ${mishap}`, async () => {
       const payment = await shop.paid(8000)
       const id = idIn(await refund(payment))
       shop.razorpay.mishaps.push(mishap)
@@ -140,12 +143,7 @@ describe('a refund that is asked for', () => {
     const id = idIn(await refund(payment))
     shop.razorpay.mishaps.push('request_lost')
     await shop.work()
-    await shop.service.rows('alter table instructions disable trigger guard')
-    await shop.service.rows(
-      `update instructions set first_sent_at = now() - interval '21 hours' where instruction_id = $1`,
-      [id],
-    )
-    await shop.service.rows('alter table instructions enable trigger guard')
+    await shop.sentBefore(id, 21)
     await shop.later()
     await shop.work()
     expect((await shop.get(id)).json).to.include({ state: 'unknown' })
@@ -220,15 +218,17 @@ describe('a refund that is asked for', () => {
     expect(shop.razorpay.moved).to.have.length(0)
   })
 
-  it('is done by a webhook that overtakes the answer, and fails when its money comes back', async () => {
+  it('is done by a webhook that overtakes the answer, and fails when it comes back', async () => {
     shop.razorpay.status.refund = 'pending'
     const payment = await shop.paid(8000)
     const id = idIn(await refund(payment))
     shop.razorpay.mishaps.push('answer_lost')
     await shop.work()
-    const { reference } = (await shop.get(id)).json
-    const entity = shop.razorpay.entity('refund', String(reference))
-    await shop.webhook('refund.processed', { refund: { entity: { ...entity, status: 'processed' } } })
+    const reference = textIn((await shop.get(id)).json, 'reference')
+    const entity = shop.razorpay.entity('refund', reference)
+    await shop.webhook('refund.processed', {
+      refund: { entity: { ...entity, status: 'processed' } },
+    })
     expect((await shop.get(id)).json).to.include({ state: 'done', gateway_ref: entity['id'] })
     await shop.later()
     await shop.work()

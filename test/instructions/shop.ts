@@ -1,4 +1,4 @@
-/** A service with a Razorpay that moves money, payments to give back, and a worker a step at a time. */
+/** A service with a Razorpay that moves money, payments to give back, and a worker in steps. */
 import { confirmPayments } from '../../jobs/confirm-payments.ts'
 import { processInbox } from '../../jobs/process-inbox.ts'
 import { sendInstructions } from '../../jobs/send-instructions.ts'
@@ -30,6 +30,8 @@ export interface Shop {
   webhook(event: string, entities: object): Promise<void>
   /** Balances on the normal side by account's code. */
   balances(): Promise<Record<string, bigint>>
+  /** As if the gateway had first been told of it hours ago. */
+  sentBefore(id: string, hours: number): Promise<void>
   /** As if a day had gone by for the answers that are kept. */
   forgetAnswers(): Promise<void>
   close(): Promise<void>
@@ -65,54 +67,8 @@ export async function openShop(): Promise<Shop> {
     razorpay,
     paid: async (amount, id = nextId()) => await take('payment.captured', amount, id),
     authorized: async (amount) => await take('payment.authorized', amount, nextId()),
-    async post(path, body, { key, role } = {}) {
-      keys += 1
-      return await service.call('POST', path, {
-        body,
-        headers: { 'idempotency-key': key ?? `key-${keys}` },
-        ...(role === undefined ? {} : { role }),
-      })
-    },
-    async postAs(subject, role, path, body) {
-      const token = signToken({ subject, orgId: 1, role }, service.config.jwtSecret, 60)
-      const headers = { authorization: `Bearer ${token}` }
-      return await service.call('POST', path, { body, headers })
-    },
-    get: async (id) => await service.call('GET', `/v1/instructions/${id}`),
-    async work() {
-      await sendInstructions.run(service.jobParts)
-      await confirmPayments.run(service.jobParts)
-      await processInbox.run(service.jobParts)
-    },
-    async later() {
-      await service.rows(`update instructions set next_try_at = now() - interval '1 second'`)
-    },
-    async webhook(event, entities) {
-      const body = {
-        entity: 'event',
-        account_id: RAZORPAY.account,
-        event,
-        payload: entities,
-        created_at: 1_795_000_200,
-      }
-      keys += 1
-      const signed = razorpayWebhook(body, RAZORPAY.webhookSecret, `evt_shop${keys}`)
-      await service.deliver('razorpay', signed)
-      await processInbox.run(service.jobParts)
-    },
-    async balances() {
-      const rows = await service.rows<{ code: string; balance: string }>(
-        `select code, case normal when 'debit' then debits - credits else credits - debits end
-                  as balance
-           from accounts order by code`,
-      )
-      return Object.fromEntries(rows.map(({ code, balance }) => [code, BigInt(balance)]))
-    },
-    async forgetAnswers() {
-      await service.rows('alter table kept_answers disable trigger user')
-      await service.rows('delete from kept_answers')
-      await service.rows('alter table kept_answers enable trigger user')
-    },
+    ...callsOf(service),
+    ...timeOf(service),
     async close() {
       await service.stop()
       await razorpay.close()
@@ -144,3 +100,74 @@ export const PAYOUT = {
   paid_for: 'liabilities:merchants-payable',
   reason: 'Invoice 17',
 } as const
+
+type Calls = Pick<Shop, 'post' | 'postAs' | 'get' | 'webhook'>
+
+function callsOf(service: TestService): Calls {
+  return {
+    async post(path, body, { key, role } = {}) {
+      keys += 1
+      return await service.call('POST', path, {
+        body,
+        headers: { 'idempotency-key': key ?? `key-${keys}` },
+        ...(role === undefined ? {} : { role }),
+      })
+    },
+    async postAs(subject, role, path, body) {
+      const token = signToken({ subject, orgId: 1, role }, service.config.jwtSecret, 60)
+      const headers = { authorization: `Bearer ${token}` }
+      return await service.call('POST', path, { body, headers })
+    },
+    get: async (id) => await service.call('GET', `/v1/instructions/${id}`),
+    async webhook(event, entities) {
+      const body = {
+        entity: 'event',
+        account_id: RAZORPAY.account,
+        event,
+        payload: entities,
+        created_at: 1_795_000_200,
+      }
+      keys += 1
+      const signed = razorpayWebhook(body, RAZORPAY.webhookSecret, `evt_shop${keys}`)
+      await service.deliver('razorpay', signed)
+      await processInbox.run(service.jobParts)
+    },
+  }
+}
+
+type Time = Pick<Shop, 'work' | 'later' | 'balances' | 'forgetAnswers' | 'sentBefore'>
+
+function timeOf(service: TestService): Time {
+  return {
+    async work() {
+      await sendInstructions.run(service.jobParts)
+      await confirmPayments.run(service.jobParts)
+      await processInbox.run(service.jobParts)
+    },
+    async later() {
+      await service.rows(`update instructions set next_try_at = now() - interval '1 second'`)
+    },
+    async balances() {
+      const rows = await service.rows<{ code: string; balance: string }>(
+        `select code, case normal when 'debit' then debits - credits else credits - debits end
+                  as balance
+           from accounts order by code`,
+      )
+      return Object.fromEntries(rows.map(({ code, balance }) => [code, BigInt(balance)]))
+    },
+    async forgetAnswers() {
+      await service.rows('alter table kept_answers disable trigger user')
+      await service.rows('delete from kept_answers')
+      await service.rows('alter table kept_answers enable trigger user')
+    },
+    async sentBefore(id, hours) {
+      await service.rows('alter table instructions disable trigger guard')
+      await service.rows(
+        `update instructions set first_sent_at = now() - make_interval(hours => $2)
+          where instruction_id = $1`,
+        [id, hours],
+      )
+      await service.rows('alter table instructions enable trigger guard')
+    },
+  }
+}

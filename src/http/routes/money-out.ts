@@ -1,4 +1,4 @@
-/** POST /v1/payments/{id}/refunds, /transfers and /capture, and /v1/payouts: money is told to move. */
+/** POST /v1/payments/{id}/refunds, /transfers, /capture and /v1/payouts: money is told to move. */
 import { z } from 'zod'
 import type { Parts } from '../../base/parts.ts'
 import { PAYOUT_MODES, type Beneficiary } from '../../gateways/asked.ts'

@@ -1,4 +1,4 @@
-/** An instruction in the words of its gateway: the call that carries it out, and what became of it. */
+/** An instruction in its gateway's words: the call that carries it out, and what became of it. */
 import type { CallOptions } from '../../base/calls-out.ts'
 import { Problem } from '../../base/problem.ts'
 import type { Beneficiary, Told } from '../../gateways/asked.ts'

@@ -4,7 +4,7 @@ import { COLUMNS, RULE_ACTOR, type Instruction, type State } from '../instructio
 import { noteSteps } from '../rows.ts'
 
 const CLAIM_MAX = 5
-/** Longer than any call with all its attempts: whoever has it in hand by then is dead, or asleep. */
+/** Longer than any call with all its attempts: who has it in hand by then is dead, or asleep. */
 export const CLAIM_SECONDS = 300
 
 /** One in hand, and what it was before. */

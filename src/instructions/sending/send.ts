@@ -1,4 +1,4 @@
-/** Carries instructions out: written down first, then told to the gateway, then what it answered. */
+/** Carries instructions out: written down first, then told to the gateway, then its answer. */
 import { delayAfter, type Backoff } from '../../base/backoff.ts'
 import type { CallOptions, CallsOut } from '../../base/calls-out.ts'
 import { unseal, type Keyring } from '../../base/crypto.ts'
