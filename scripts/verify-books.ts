@@ -16,6 +16,7 @@ import type { Finding } from '../src/ledger/checks/finding.ts'
 import { verifyEntries } from '../src/ledger/checks/verify-entries.ts'
 import { verifyPeople } from '../src/ledger/checks/verify-people.ts'
 import { verifyLedger } from '../src/ledger/checks/verify.ts'
+import { listStandingReceipts, verifyOffline } from '../src/offline/verify.ts'
 import { startStack } from './stack.ts'
 
 export interface Verification {
@@ -63,8 +64,9 @@ export async function verifyBooks(
     const people = await verifyPeople(db, orgId)
     const findings = [...ledger.findings, ...seals.findings, ...people.findings]
     if (extent.chainOnly !== true) {
-      findings.push(...(await verifyDonations(db, orgId)))
-      const accepted = await listAccepted(db, orgId)
+      findings.push(...(await verifyDonations(db, orgId)), ...(await verifyOffline(db, orgId)))
+      const standing = await listStandingReceipts(db, orgId)
+      const accepted = [...(await listAccepted(db, orgId)), ...standing]
       verification.accepted.push(...accepted.map((detail) => ({ organisation: slug, detail })))
     }
     if (newest !== null) {
