@@ -33,6 +33,8 @@ import { organisationRoutes } from './http/routes/organisations.ts'
 import { disputeOperations } from './http/routes/disputes.ts'
 import { gatewayDowntimeOperations } from './http/routes/gateway-downtimes.ts'
 import { gatewayPayoutOperations } from './http/routes/gateway-payouts.ts'
+import { offlineImportOperations } from './http/routes/offline-imports.ts'
+import { offlinePaymentOperations } from './http/routes/offline-payments.ts'
 import { paymentOperations } from './http/routes/payments.ts'
 import { refundOperations } from './http/routes/refunds.ts'
 import { settlementOperations } from './http/routes/settlements.ts'
@@ -119,6 +121,8 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...gatewayPayoutOperations(),
     ...transferOperations(),
     ...gatewayDowntimeOperations(),
+    ...offlinePaymentOperations(parts),
+    ...offlineImportOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

@@ -140,6 +140,8 @@ create table offline_import_rows (
   import_id text not null,
   -- Where the row begins in the file; the first row of data is on line 2.
   line integer not null check (line > 1),
+  -- Import and line as one text, which its content is sealed to.
+  row_id text not null generated always as (import_id || ':' || lpad(line::text, 6, '0')) stored,
   state text not null check (state in ('ready', 'duplicate', 'refused', 'recorded')),
   channel text,
   amount bigint,

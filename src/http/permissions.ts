@@ -24,6 +24,7 @@ export const PERMISSIONS = {
   'donations.open': ['finance', 'admin', 'service'],
   'donations.read': ['viewer', 'finance', 'approver', 'auditor', 'admin', 'service'],
   'payments.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
+  'offline.record': ['finance', 'admin'],
   'donors.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'donors.contacts': ['finance', 'auditor', 'admin'],
   'donors.search': ['finance', 'auditor', 'admin'],
