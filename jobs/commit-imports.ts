@@ -6,7 +6,8 @@ import type { Job } from './job.ts'
 export const commitImports: Job = {
   name: 'commit-imports',
   async run({ db, keyring, bells, shouldStop }) {
-    for (const orgId of await organisationsWith(db, 'offline_imports')) {
+    const failed: unknown[] = []
+    const goOn = async (orgId: number): Promise<void> => {
       while (!shouldStop()) {
         const done = await db.transact(
           orgId,
@@ -19,6 +20,13 @@ export const commitImports: Job = {
         bells.ring('issue-receipts')
         bells.ring('deliver-webhooks')
       }
+    }
+    for (const orgId of await organisationsWith(db, 'offline_imports')) {
+      // One organisation's bad file keeps no other's waiting.
+      await goOn(orgId).catch((error: unknown) => failed.push(error))
+    }
+    if (failed.length > 0) {
+      throw new AggregateError(failed)
     }
   },
 }

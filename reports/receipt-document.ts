@@ -39,7 +39,7 @@ export interface ReceiptDocument {
   amount: bigint
   currency: 'INR'
   mode: string
-  /** How the payment is known: the gateway's id, the bank's reference, a cheque's number and date. */
+  /** How the payment is known: at the gateway, at the bank, by a cheque's number and date. */
   references: { label: string; text: string }[]
   fund: string
   purpose: string | null

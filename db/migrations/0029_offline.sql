@@ -85,6 +85,8 @@ create index offline_payments_by_payment on offline_payments (payment_id, org_id
   where payment_id is not null;
 -- What one person gave in cash on one day.
 create index offline_cash_by_day on offline_payments (received_on, org_id) where channel = 'cash';
+create index offline_cheques_by_number on offline_payments (reference, org_id)
+  where channel = 'cheque';
 create index offline_cheques_in_hand on offline_payments (org_id, cheque_date)
   where state = 'received';
 
@@ -95,6 +97,9 @@ begin
   if (old.state, new.state) not in (('received', 'received'), ('received', 'realised'),
        ('received', 'bounced'), ('realised', 'realised'), ('realised', 'returned'),
        ('bounced', 'bounced'), ('returned', 'returned'))
+     or (new.amount, new.channel, new.natural_key, new.donation_id, new.received_entry)
+        is distinct from
+        (old.amount, old.channel, old.natural_key, old.donation_id, old.received_entry)
      or old.realised_entry is not null
         and (new.realised_entry, new.realised_on, new.realised_by, new.account, new.payment_id)
             is distinct from

@@ -138,6 +138,24 @@ export const offlineBody = z
       fault('ifsc', 'must be given, or bank in its place: whose cheque it is')
     }
   })
+  .meta({
+    allOf: [
+      { oneOf: [{ required: ['donor'] }, { required: ['donor_id'] }] },
+      {
+        anyOf: [
+          { properties: { nature: { enum: ['general', 'specific_grant'] } } },
+          { required: ['corpus_direction'] },
+        ],
+      },
+      {
+        anyOf: [
+          { properties: { channel: { enum: ['cash', 'bank_transfer', 'upi'] } } },
+          { required: ['ifsc'] },
+          { required: ['bank'] },
+        ],
+      },
+    ],
+  })
 
 /** A payment as it was asked for. */
 export function paymentAsked(given: z.output<typeof offlineBody>): AskedPayment {

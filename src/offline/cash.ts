@@ -8,9 +8,9 @@ import { taxIdContext, type NewDonor } from '../donations/donors.ts'
 import { sameName } from './payment.ts'
 
 /**
- * ₹2,00,000: from that on nobody may take cash from one person on one day, in one transaction, or for
- * one occasion (Income-tax Act 1961, section 269ST, and what took its place in 2026). What belongs to
- * one occasion, no system can know.
+ * ₹2,00,000: from that on nobody may take cash from one person on one day, in one transaction, or
+ * for one occasion (Income-tax Act 1961, section 269ST, and what took its place in 2026). What
+ * belongs to one occasion, no system can know.
  */
 export const CASH_FORBIDDEN_FROM = 20_000_000n
 

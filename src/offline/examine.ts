@@ -13,7 +13,7 @@ import { chequeReceived, donationReceived } from '../ledger/core/offline-rules.t
 import { refusalByPeriod } from '../ledger/periods/periods.ts'
 import { cashOf, CASH_FORBIDDEN_FROM, yearKey, type Giver } from './cash.ts'
 import { whoGives, type NewGiver, type Who } from './giver.ts'
-import { readGround, type Ground, type Known, type Wish } from './ground.ts'
+import { chequeKey, readGround, type Ground, type Known, type Wish } from './ground.ts'
 import {
   accountOf,
   lastDayOfCheque,
@@ -68,6 +68,10 @@ export async function examine(
       return { status: 'refused', problem }
     }
     const who = whoGives(trx, keyring, asked, ground, newGivers)
+    const alike = chequeRefusal(asked, who.name, ground)
+    if (alike !== null) {
+      return { status: 'refused', problem: alike }
+    }
     const tooMuch = cashRefusal(asked, who.giver, ground)
     if (tooMuch !== null) {
       return { status: 'refused', problem: tooMuch }
@@ -77,6 +81,7 @@ export async function examine(
     if (closed !== null) {
       return { status: 'refused', problem: closed }
     }
+    noteCheque(plan, who.name, ground)
     planned.set(naturalKey, { place, known: knownOf(plan, who.name) })
     if (who.newDonor !== null && typeof asked.donor !== 'string') {
       newGivers.push({ giver: who.giver, donorId: who.donorId, donor: asked.donor })
@@ -148,6 +153,34 @@ function refusal(asked: AskedPayment, ground: Ground): Problem | null {
   return ground.funds.get(asked.fund) ?? (asked.indianCitizen ? null : ground.foreign)
 }
 
+/** Of one donor's cheques of one number, date and amount, one named without IFSC is the other. */
+function chequeRefusal(asked: AskedPayment, donorName: string, ground: Ground): Problem | null {
+  const alike =
+    asked.channel === 'cheque'
+      ? ground.cheques
+          .get(chequeKey(asked))
+          ?.find(
+            (one) =>
+              (one.ifsc === null || asked.ifsc === null) &&
+              sameName(one.donorName) === sameName(donorName),
+          )
+      : undefined
+  if (alike === undefined) {
+    return null
+  }
+  const detail =
+    `${alike.offlineId} is a cheque of that number, date, amount and donor, with its bank named ` +
+    'in another way; it is taken for the same.'
+  return refused('reference_used', detail)
+}
+
+function noteCheque({ asked, offlineId }: Plan, donorName: string, ground: Ground): void {
+  if (asked.channel === 'cheque') {
+    const before = ground.cheques.get(chequeKey(asked)) ?? []
+    ground.cheques.set(chequeKey(asked), [...before, { offlineId, ifsc: asked.ifsc, donorName }])
+  }
+}
+
 function cashRefusal(asked: AskedPayment, giver: Giver, ground: Ground): Problem | null {
   if (asked.channel !== 'cash') {
     return null
@@ -157,7 +190,7 @@ function cashRefusal(asked: AskedPayment, giver: Giver, ground: Ground): Problem
   if (ofDay >= CASH_FORBIDDEN_FROM) {
     const detail =
       `With this it would be ₹${formatDecimal(ofDay, 'INR')} in cash from one person on ${day}; ` +
-      'section 269ST of the Income-tax Act, 1961, and what took its place forbid ₹2,00,000 and more.'
+      'section 269ST of the Income-tax Act, 1961, and its successor forbid ₹2,00,000 and more.'
     return refused('cash_limit', detail)
   }
   ground.cash.push({ day, amount, giver })

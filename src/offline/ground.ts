@@ -31,6 +31,13 @@ export interface Known {
   donor_erased_at: Date | null
 }
 
+/** A cheque that another one may be. */
+export interface LikeCheque {
+  offlineId: string
+  ifsc: string | null
+  donorName: string
+}
+
 export interface KnownDonor {
   donor_id: string
   name: string
@@ -43,6 +50,8 @@ export interface KnownDonor {
 
 export interface Ground {
   known: Map<string, Known>
+  /** Cheques by number, amount and date (`chequeKey`): perhaps the same, with a bank named else. */
+  cheques: Map<string, LikeCheque[]>
   /** Payments that came through a gateway, by the bank's reference. */
   throughGateways: ReadonlyMap<string, string>
   donors: ReadonlyMap<string, KnownDonor>
@@ -74,6 +83,7 @@ export async function readGround(
   )
   return {
     known: await knownPayments(trx, wishes),
+    cheques: await chequesAlike(trx, asked),
     throughGateways: await throughGateways(trx, asked),
     donors,
     byTaxId,
@@ -120,6 +130,37 @@ async function knownPayments(trx: Trx, wishes: readonly Wish[]): Promise<Map<str
     [trx.scope, [...new Set(wishes.map((wish) => wish.naturalKey))]],
   )
   return new Map(rows.map((row) => [row.natural_key, row]))
+}
+
+/** What two tellings of one cheque have in common, however its bank is named. */
+export function chequeKey(cheque: {
+  reference: string | null
+  amount: bigint
+  chequeDate: IsoDate | null
+}): string {
+  return `${cheque.reference} ${cheque.amount} ${cheque.chequeDate}`
+}
+
+async function chequesAlike(
+  trx: Trx,
+  asked: readonly AskedPayment[],
+): Promise<Map<string, LikeCheque[]>> {
+  const cheques = asked.filter(({ channel }) => channel === 'cheque')
+  const rows = await trx.query<
+    LikeCheque & { reference: string; amount: bigint; chequeDate: IsoDate }
+  >(
+    `select f.offline_id as "offlineId", f.reference, f.amount, f.cheque_date as "chequeDate",
+            f.ifsc, n.name as "donorName"
+       from unnest($2::text[]) as k (reference)
+      cross join lateral (
+        select * from offline_payments
+         where reference = k.reference and org_id = $1 and channel = 'cheque'
+      ) f
+       join donations d on d.org_id = $1 and d.donation_id = f.donation_id
+       join donors n on n.org_id = $1 and n.donor_id = d.donor_id`,
+    [trx.scope, [...new Set(cheques.map(({ reference }) => reference))]],
+  )
+  return Map.groupBy(rows, chequeKey)
 }
 
 async function throughGateways(

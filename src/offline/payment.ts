@@ -61,8 +61,8 @@ export function accountOf({ channel, account }: AskedPayment): AccountCode | nul
 }
 
 /**
- * What tells a payment from all others, whoever enters it and how often. The reference of a transfer
- * is the same whether it is taken for UPI or for IMPS. A cheque's number is unique only among those
+ * What tells a payment from all others, whoever enters it and how often. A transfer's reference is
+ * the same whether it is taken for UPI or for IMPS. A cheque's number is unique only among those
  * of one account, so that bank and amount belong to it; voucher numbers begin anew each year. Cash
  * without a voucher is told apart by `otherwise`, null where there is nothing of the kind.
  */

@@ -197,8 +197,8 @@ async function insertOffline(trx: Trx, posted: readonly Posted[], actor: string)
     realised_by: account === null ? null : actor,
   }))
   await trx.query(
-    `insert into offline_payments (org_id, currency, received_by, offline_id, channel, state, amount,
-       natural_key, reference, cheque_date, ifsc, bank, donation_id, payment_id, account,
+    `insert into offline_payments (org_id, currency, received_by, offline_id, channel, state,
+       amount, natural_key, reference, cheque_date, ifsc, bank, donation_id, payment_id, account,
        received_on, realised_on, received_entry, realised_by)
      select $1, 'INR', $2, n.*
        from jsonb_to_recordset($3) as n (offline_id text, channel text, state text, amount bigint,

@@ -2,6 +2,9 @@
 import type { Database } from '../base/db.ts'
 import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
 
+/** A file of five thousand rows takes a minute. */
+const STUCK_MINUTES = 15
+
 /** Each step that a row names, with the kind of its entry and the account that has the amount. */
 const STEPS = `
   select f.org_id, f.offline_id, f.amount, s.kind, s.entry_no
@@ -82,6 +85,13 @@ export const OFFLINE_CHECKS: readonly { check: string; sql: string }[] = [
             join outbox o on o.org_id = f.org_id and o.topic = 'issue_receipt'
                          and o.subject = f.donation_id and o.state <> 'done'
            where f.org_id = $1 and f.state in ('bounced', 'returned')`,
+  },
+  {
+    check: 'imports stuck',
+    sql: `select format('import %s is being recorded since %s', import_id, committed_at) as detail
+            from offline_imports
+           where org_id = $1 and state = 'committing'
+             and committed_at < now() - interval '${STUCK_MINUTES} minutes'`,
   },
 ]
 

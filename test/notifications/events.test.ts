@@ -209,7 +209,7 @@ describe('the events that webhooks tell of', () => {
     expect(dataOf('settlement.processed')).to.include({ amount: 30_000, utr: 'UTR1' })
   })
 
-  it('are cheques that come, are realised and come back, and other gifts past the gateways', async () => {
+  it('are cheques with what becomes of them, and other gifts past the gateways', async () => {
     const record = async (body: object) => {
       const answer = await service.call('POST', '/v1/offline-payments', { body })
       expect(answer.status, answer.text).to.equal(201)

@@ -7,6 +7,7 @@ import { decodeDocument } from '../../src/donations/receipt-file.ts'
 import { verifyDonations } from '../../src/inbox/verify.ts'
 import { lastDayOfCheque } from '../../src/offline/payment.ts'
 import { listStandingReceipts, verifyOffline } from '../../src/offline/verify.ts'
+import { textIn } from '../http/seeded.ts'
 import {
   startTestService,
   type Answer,
@@ -40,7 +41,7 @@ describe('a cheque', () => {
   }
 
   const step = async (one: JsonObject, name: string, body: JsonObject): Promise<Answer> =>
-    await service.call('POST', `/v1/offline-payments/${String(one['id'])}/${name}`, { body })
+    await service.call('POST', `/v1/offline-payments/${textIn(one, 'id')}/${name}`, { body })
 
   const realise = async (one: JsonObject, on = '2026-05-07', more: JsonObject = {}) =>
     await step(one, 'realise', { on, ...more })
@@ -56,7 +57,7 @@ describe('a cheque', () => {
   }
 
   const donationOf = async (one: JsonObject) =>
-    (await service.call('GET', `/v1/donations/${String(one['donation'])}`)).json
+    (await service.call('GET', `/v1/donations/${textIn(one, 'donation')}`)).json
 
   it('is neither income nor a receipt until it is realised', async () => {
     const one = await received({ cheque_number: '004711' })
@@ -113,7 +114,7 @@ describe('a cheque', () => {
     expect([late.status, late.json['code']]).to.deep.equal([409, 'offline_step'])
   })
 
-  it('that comes back after its credit takes the income and the promised receipt with it', async () => {
+  it('that comes back after its credit takes income and promised receipt with it', async () => {
     const one = await received()
     await realise(one)
     const back = await bounce(one, '2026-05-09', { bank_charge: 100 })
@@ -137,6 +138,18 @@ describe('a cheque', () => {
     )
   })
 
+  it('that comes back while its receipt is being issued has one that stands, or none', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const one = await received()
+      await realise(one)
+      const [back] = await Promise.all([bounce(one), issueReceiptsJob.run(service.jobParts)])
+      expect(back.json, back.text).to.include({ state: 'returned' })
+    }
+    // That neither is lost nor promised any more, verification says after each test.
+    const waiting = await service.rows(`select 1 from outbox where state <> 'done'`)
+    expect(waiting).to.deep.equal([])
+  })
+
   it('takes each step once, and no other in its place', async () => {
     const one = await received()
     const both = await Promise.all([realise(one), realise(one), realise(one)])
@@ -155,8 +168,18 @@ describe('a cheque', () => {
     const raced = await Promise.all([realise(race), bounce(race, '2026-05-07')])
     // Realised first it comes back; bounced first it cannot be realised.
     expect(raced[1]?.status).to.equal(200)
-    const { json } = await service.call('GET', `/v1/offline-payments/${String(race['id'])}`)
+    const { json } = await service.call('GET', `/v1/offline-payments/${textIn(race, 'id')}`)
     expect(json['state']).to.be.oneOf(['bounced', 'returned'])
+  })
+
+  it('is one, however its bank is named, unless another donor gave it', async () => {
+    const one = await received({ cheque_number: '000777' })
+    const again = { cheque_number: '000777', amount: MONEY }
+    const named = await record(service, cheque({ ...again, ifsc: undefined as never }))
+    expect([named.status, named.json['code']], named.text).to.deep.equal([409, 'reference_used'])
+    expect(named.json['detail']).to.contain(textIn(one, 'id'))
+    const other = { donor: { name: 'Somebody Else' }, ifsc: 'SBIN0000300' }
+    expect((await record(service, cheque({ ...again, ...other }))).status).to.equal(201)
   })
 
   it('has its steps on days that can be', async () => {
@@ -202,7 +225,7 @@ describe('a cheque', () => {
   it('in hand keeps its donor from being erased', async () => {
     const one = await received()
     const erase = async () =>
-      await service.call('POST', `/v1/donors/${String(one['donor'])}/erase`, {
+      await service.call('POST', `/v1/donors/${textIn(one, 'donor')}/erase`, {
         role: 'admin',
         body: { reason: 'asked for it' },
       })
@@ -234,12 +257,13 @@ describe('the database’s guard of offline payments', () => {
 
   it('lets none go back, lose its money or vanish, whoever asks', async () => {
     const one = await record(service, cheque())
-    const id = String(one.json['id'])
+    const id = textIn(one.json, 'id')
     await service.call('POST', `/v1/offline-payments/${id}/realise`, { body: { on: '2026-05-07' } })
     for (const sql of [
       `update offline_payments set state = 'received', realised_entry = null`,
       `update offline_payments set realised_on = '2026-05-09'`,
       `update offline_payments set account = 'assets:cash'`,
+      'update offline_payments set amount = 1',
       'delete from offline_payments',
       'truncate offline_payments',
       `update offline_payments set state = 'bounced'`,

@@ -3,12 +3,13 @@ import { expect } from 'chai'
 import { commitImports } from '../../jobs/commit-imports.ts'
 import { forgetOld } from '../../jobs/forget-old.ts'
 import { sweep } from '../../jobs/sweep.ts'
+import { messageOf } from '../../src/base/problem.ts'
 import type { JobName } from '../../src/base/queue.ts'
 import { verifyDonations } from '../../src/inbox/verify.ts'
 import { FILE_BYTES_MAX, ROWS_MAX, templateCsv } from '../../src/offline/file.ts'
 import { ROWS_TOGETHER } from '../../src/offline/imports.ts'
 import { verifyOffline } from '../../src/offline/verify.ts'
-import { allPages, rowsOf } from '../http/seeded.ts'
+import { allPages, rowsOf, textIn } from '../http/seeded.ts'
 import { startTestService, type JsonObject, type TestService } from '../support/service.ts'
 import { balances, cash, cashCells, csvOf, DONOR, record, upload, type Cells } from './asked.ts'
 
@@ -35,20 +36,20 @@ describe('a file of payments', () => {
   }
 
   const commit = async (one: JsonObject) =>
-    (await service.call('POST', `/v1/offline-imports/${String(one['id'])}/commit`)).json
+    (await service.call('POST', `/v1/offline-imports/${textIn(one, 'id')}/commit`)).json
 
   const now = async (one: JsonObject) =>
-    (await service.call('GET', `/v1/offline-imports/${String(one['id'])}`)).json
+    (await service.call('GET', `/v1/offline-imports/${textIn(one, 'id')}`)).json
 
   const rowsIn = async (one: JsonObject, query = '') =>
     rowsOf(
-      (await service.call('GET', `/v1/offline-imports/${String(one['id'])}/rows${query}`)).json,
+      (await service.call('GET', `/v1/offline-imports/${textIn(one, 'id')}/rows${query}`)).json,
     )
 
   const count = async (table: string) =>
     (await service.rows<{ n: number }>(`select count(*)::integer as n from ${table}`))[0]?.n
 
-  it('moves nothing when it is looked at, and says of each row what would become of it', async () => {
+  it('moves nothing when it is looked at, and says what would become of each row', async () => {
     const known = await record(
       service,
       cash({ voucher_number: 'KNOWN', donor: { name: 'Ravi Nair' } }),
@@ -112,7 +113,7 @@ describe('a file of payments', () => {
       expect(json['state']).to.equal('committed')
     }
     const counts = [(await now(one))['rows'], (await now(two))['rows']] as JsonObject[]
-    expect(counts.map((own) => own['recorded']).sort()).to.deep.equal([0, 5])
+    expect(counts.map((own) => own['recorded'])).to.have.members([0, 5])
     const more = await previewed([...rows, cashCells({ reference: 'OV-9' })])
     expect(more['rows']).to.deep.equal({ ready: 1, duplicate: 5, refused: 0, recorded: 0 })
     await commit(more)
@@ -124,12 +125,12 @@ describe('a file of payments', () => {
     const [first] = await rowsIn(
       one.id === done[0]?.['id'] && counts[0]?.['recorded'] === 5 ? one : two,
     )
-    const id = String(first?.['offline_payment'])
+    const id = textIn(first, 'offline_payment')
     const { json } = await service.call('GET', `/v1/offline-payments/${id}`)
     expect(json).to.include({ reference: 'OV-0', received_by: 'test' })
   })
 
-  it('goes on part by part after the first, found by the sweep, whatever died meanwhile', async () => {
+  it('goes on part by part after the first, found by the sweep, whatever died', async () => {
     const many = ROWS_TOGETHER * 2 + 3
     const one = await previewed(Array.from({ length: many }, () => cashCells({ amount: '10' })))
     const begun = await commit(one)
@@ -148,7 +149,7 @@ describe('a file of payments', () => {
     await service.rows(
       `alter table offline_payments add constraint away check (amount <> 1000) not valid`,
     )
-    const failed = await commitImports.run(service.jobParts).catch(String)
+    const failed = await commitImports.run(service.jobParts).catch(messageOf)
     expect(failed).to.include('away')
     expect((await now(one))['rows']).to.include({ recorded: ROWS_TOGETHER * 2 })
     await service.rows('alter table offline_payments drop constraint away')
@@ -295,7 +296,7 @@ describe('a file of payments', () => {
     expect(performance.now() - began).to.be.below(20_000)
     // One tax id, one person: all but one of those are too much cash for a day.
     expect(one['rows']).to.deep.equal({ ready: 2501, duplicate: 0, refused: 2499, recorded: 0 })
-    const path = `/v1/offline-imports/${String(one['id'])}/rows?state=refused`
+    const path = `/v1/offline-imports/${textIn(one, 'id')}/rows?state=refused`
     const [page] = rowsOf((await service.call('GET', `${path}&limit=100`)).json)
     expect(page).to.include({ line: 4 })
     const next = rowsOf((await service.call('GET', `${path}&limit=1&starting_after=4`)).json)

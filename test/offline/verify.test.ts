@@ -1,7 +1,8 @@
-/** That verification sees each way in which offline payments, donations and entries can disagree. */
+/** That verification sees each way in which offline payments and the books can disagree. */
 import { expect } from 'chai'
 import { verifyBooks } from '../../scripts/verify-books.ts'
 import { OFFLINE_CHECKS, verifyOffline } from '../../src/offline/verify.ts'
+import { textIn } from '../http/seeded.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import { cash, cheque, record, upi } from './asked.ts'
 
@@ -54,6 +55,13 @@ const SPOILT: readonly [check: string, sql: string, detail: RegExp][] = [
       where subject in (select donation_id from offline_payments where state = 'returned')`,
     /came back on 2026-05-08, and a receipt is still promised/,
   ],
+  [
+    'imports stuck',
+    `insert into offline_imports (org_id, import_id, file_sha256, state, made_by, committed_by,
+       committed_at)
+     values (1, 'imp_x', sha256(''), 'committing', 'x', 'x', now() - interval '16 minutes')`,
+    /import imp_x is being recorded since/,
+  ],
 ]
 
 describe('verification of offline payments', () => {
@@ -66,7 +74,7 @@ describe('verification of offline payments', () => {
     await record(service, cheque())
     const { json } = await record(service, cheque())
     const step = async (name: string, body: object) =>
-      await service.call('POST', `/v1/offline-payments/${String(json['id'])}/${name}`, { body })
+      await service.call('POST', `/v1/offline-payments/${textIn(json, 'id')}/${name}`, { body })
     await step('realise', { on: '2026-05-07' })
     const back = await step('bounce', { on: '2026-05-08', reason: 'Funds insufficient' })
     expect(back.status, back.text).to.equal(200)

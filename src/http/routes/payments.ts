@@ -1,4 +1,4 @@
-/** GET /v1/payments: what gateways and finance say was paid, with the journal entry of each capture. */
+/** GET /v1/payments: what gateways and finance say was paid, with each one's journal entry. */
 import { z } from 'zod'
 import { build, type Trx } from '../../base/db.ts'
 import { minorToJson } from '../../base/money.ts'
