@@ -1,6 +1,7 @@
 /** Captures and what they pay for: an open donation, or nothing that anybody knows of. */
 import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
+import { together } from '../base/together.ts'
 import type { TraceContext } from '../base/tracing.ts'
 import type { PaymentCaptured } from '../gateways/fact.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
@@ -100,7 +101,7 @@ export async function closeDonations(
   if (paid.length === 0) {
     return
   }
-  await trx.query(
+  const marked = trx.query(
     `update donations d
         set state = 'paid', payment_id = n.payment_id, paid_at = n.paid_at
        from unnest($2::text[], $3::text[], $4::timestamptz[])
@@ -113,7 +114,7 @@ export async function closeDonations(
       paid.map((one) => one.paidAt),
     ],
   )
-  await trx.query(
+  const promised = trx.query(
     `insert into outbox (org_id, outbox_id, topic, subject, trace_context)
      select $1, n.outbox_id, 'issue_receipt', n.subject, n.trace
        from unnest($2::text[], $3::text[], $4::text[]) as n (outbox_id, subject, trace)`,
@@ -124,4 +125,5 @@ export async function closeDonations(
       paid.map((one) => one.trace),
     ],
   )
+  await together([marked, promised])
 }
