@@ -31,9 +31,13 @@ export async function loadDonations(
     return new Map()
   }
   const rows = await trx.query<Donation>(
-    `select donation_id, gateway, order_ref, state, amount, currency, fund
-       from donations
-      where org_id = $1 and (gateway, order_ref) in (select * from unnest($2::text[], $3::text[]))`,
+    `select d.*
+       from unnest($2::text[], $3::text[]) as w (gateway, order_ref)
+      cross join lateral (
+        select donation_id, gateway, order_ref, state, amount, currency, fund
+          from donations
+         where org_id = $1 and gateway = w.gateway and order_ref = w.order_ref limit 1
+      ) d`,
     [trx.scope, withOrder.map((fact) => fact.gateway), withOrder.map((fact) => fact.orderRef)],
   )
   return new Map(rows.map((row) => [`${row.gateway} ${row.order_ref}`, row]))
@@ -106,7 +110,11 @@ export async function closeDonations(
         set state = 'paid', payment_id = n.payment_id, paid_at = n.paid_at
        from unnest($2::text[], $3::text[], $4::timestamptz[])
          as n (donation_id, payment_id, paid_at)
-      where d.org_id = $1 and d.donation_id = n.donation_id`,
+      cross join lateral (
+        select ctid as place from donations
+         where org_id = $1 and donation_id = n.donation_id limit 1
+      ) at
+      where d.ctid = at.place`,
     [
       trx.scope,
       paid.map((one) => one.donationId),

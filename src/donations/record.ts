@@ -8,6 +8,7 @@ import type { Draft } from '../ledger/core/entry.ts'
 import { readRestricted, type RestrictedPeriod } from '../ledger/periods/periods.ts'
 import { datedLate } from '../ledger/posting/late.ts'
 import type { PostResult } from '../ledger/posting/post.ts'
+import { isHeard } from '../notifications/outbox/announce.ts'
 import {
   conflict,
   insertFacts,
@@ -100,7 +101,7 @@ export async function recordFacts(
     saveRecords(trx, records),
     saveParked(trx, [...sequence.waiting, ...parked.changed], released),
     closeDonations(trx, paidBy(recorded, records, done), now),
-    tellOfFacts(trx, news, records, fundsOf(done)),
+    books.isHeard ? tellOfFacts(trx, news, records, fundsOf(done)) : undefined,
   ])
   await countAboveCapture(trx, recorded)
   return outcomes
@@ -113,16 +114,19 @@ interface Books {
   /** Fingerprints of facts that were told before. */
   recorded: ReadonlyMap<string, Buffer>
   donations: Donations
+  /** Whether anybody is told of what happens. */
+  isHeard: boolean
   restricted: readonly RestrictedPeriod[]
 }
 
 async function load(trx: Trx, facts: readonly Fact[]): Promise<Books> {
   const captures = facts.filter((fact) => fact.kind === 'payment_captured')
-  const [parked, recorded, records, donations, restricted] = await together([
+  const [parked, recorded, records, donations, heard, restricted] = await together([
     loadParked(trx, facts),
     loadFingerprints(trx, facts),
     loadRecords(trx, facts),
     loadDonations(trx, captures),
+    isHeard(trx),
     readRestricted(trx),
   ])
   const waiting = [...parked.byKey.values()].map(({ fact }) => fact)
@@ -130,6 +134,7 @@ async function load(trx: Trx, facts: readonly Fact[]): Promise<Books> {
     parked,
     recorded,
     donations,
+    isHeard: heard,
     restricted,
     // Few facts were parked, and what those are about is known only now.
     records: waiting.length === 0 ? records : await loadRecords(trx, [...facts, ...waiting]),

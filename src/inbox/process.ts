@@ -227,7 +227,11 @@ async function markDone(trx: Trx, done: readonly Done[], now: Date): Promise<voi
             note = n.note
        from unnest($2::text[], $3::text[], $4::text[], $5::text[])
          as n (event_id, state, type, note)
-      where e.org_id = $1 and e.event_id = n.event_id`,
+      cross join lateral (
+        select ctid as place from inbox_events
+         where org_id = $1 and event_id = n.event_id limit 1
+      ) at
+      where e.ctid = at.place`,
     [
       trx.scope,
       done.map(({ event }) => event.event_id),
