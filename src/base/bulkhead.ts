@@ -1,4 +1,4 @@
-/** A bulkhead: so many calls to one service at a time, so that a slow one does not take them all. */
+/** A bulkhead: so many calls to one service at a time, so that a slow one does not take all. */
 
 export interface Bulkhead {
   /**

@@ -1,4 +1,4 @@
-/** Writes down the calls to gateways: after they are over, many at a time, and never in their way. */
+/** Writes down the calls to gateways: when they are over, many at a time, never in their way. */
 import type { Attempt, Exchange } from './calls-out.ts'
 import { textOfCall } from './call-text.ts'
 import { isConnectionError } from './database-error.ts'
@@ -166,8 +166,7 @@ export async function forgetCalls(db: Database, days: number, most: number): Pro
     `delete from gateway_calls c
       using (select org_id, call_id from gateway_calls
               where created_at < now() - make_interval(days => $1)
-              order by created_at limit $2
-              for update skip locked) old
+              order by created_at limit $2) old
       where c.org_id = old.org_id and c.call_id = old.call_id
      returning 1`,
     [days, most],

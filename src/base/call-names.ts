@@ -10,9 +10,9 @@ export const PLAIN = words(`
   id entity object type event status state code currency method mode phase livemode captured paid
   refunded attempts quantity count skip limit total_count has_more page expand form command action
   order_id payment_id refund_id invoice_id settlement_id dispute_id payout_id transfer_id entity_id
-  subscription_id charge payment_intent balance_transaction failure_balance_transaction refund payout
-  dispute source_id receipt reference bahi_reference client_reference_id reference_id source step
-  field param request_id mihpayid txnid unmappedstatus var1 var2 var3 var4 var5 starting_after
+  subscription_id charge payment_intent balance_transaction failure_balance_transaction refund
+  payout dispute source_id receipt reference bahi_reference client_reference_id reference_id
+  source step field param request_id mihpayid txnid unmappedstatus var1 var2 var3 var4 var5 starting_after
   ending_before error_code error_source error_step failure_code decline_code reason_code
   amount amount_paid amount_due amount_refunded amount_total amount_captured amount_received
   amount_to_capture amount_capturable amount_settled unit_amount fee fees tax credit debit net amt
@@ -23,8 +23,10 @@ export const PLAIN = words(`
   payment_capture partial_payment
 `)
 
-/** Twelve digits there are a bank's reference, never an Aadhaar number. */
-export const OF_BANK = words('utr UTR_no Merchant_UTR rrn arn bank_arn bank_ref_num')
+/** Twelve digits there are a number of a gateway or a bank, never of a person. */
+export const NUMBERED = words(
+  'mihpayid request_id txnid utr UTR_no Merchant_UTR rrn arn bank_arn bank_ref_num',
+)
 
 /** Members in which gateways say in words what is wrong. */
 export const WORDS = words(`

@@ -1,6 +1,6 @@
 /** What may be written down of a call: members that are known to be harmless, and nothing else. */
 import { withoutAadhaar } from './aadhaar.ts'
-import { HOLDERS, OF_BANK, OPEN_HEADERS, PLAIN, WORDS } from './call-names.ts'
+import { HOLDERS, NUMBERED, OPEN_HEADERS, PLAIN, WORDS } from './call-names.ts'
 import type { Exchange } from './calls-out.ts'
 import { withoutIds } from './private.ts'
 
@@ -11,6 +11,8 @@ const LEFT_OUT = '…'
 export const CALL_TEXT_MAX = 4000
 const PATH_MAX = 500
 const ERROR_MAX = 500
+/** Of one member in words, before it is cleaned: patterns are not let loose on a long text. */
+const WORDS_MAX = 1000
 /** A longer answer (a page of a list) is not taken apart. */
 const READ_MAX = 64_000
 const MEMBERS_MAX = 2000
@@ -124,9 +126,13 @@ class Secrets {
     for (const secret of [...this.#long].sort((one, other) => other.length - one.length)) {
       clean = clean.replaceAll(secret, LEFT_OUT)
     }
+    if (clean.length > WORDS_MAX) {
+      // No half of an address or a number is left at the end.
+      clean = clean.slice(0, WORDS_MAX).replace(/\S*$/, LEFT_OUT)
+    }
     clean = clean.replaceAll(WORD, (word) => (this.#short.has(word) ? LEFT_OUT : word))
     return withoutIds(clean)
-      .replaceAll(/\S+@\S+/g, LEFT_OUT)
+      .replaceAll(/[^\s@]+@\S+/g, LEFT_OUT)
       .replaceAll(/\+?\d(?:[ -]?\d){7,}/g, LEFT_OUT)
       .replaceAll(/\b(?:sk|rk|pk|whsec|rzp)_\w+/g, LEFT_OUT)
   }
@@ -200,7 +206,7 @@ function isPlain(name: string, value: unknown): boolean {
   return (
     typeof value === 'string' &&
     /^[\w.|:/+ -]{0,200}$/.test(value) &&
-    (OF_BANK.has(name) || (withoutAadhaar(value) === value && withoutIds(value) === value))
+    (NUMBERED.has(name) || (withoutAadhaar(value) === value && withoutIds(value) === value))
   )
 }
 

@@ -90,10 +90,10 @@ class NotMade extends Problem {
 }
 
 /**
- * A call goes out unless the breaker of its operation is open; when there is room at the service;
+ * A call goes out unless the breaker of its operation is open, when there is room at the service,
  * and, where it is repeatable and the service did not answer, up to three times, with full jitter
- * between. Throws what the call throws; `gateway_unavailable` (`moved: 'no'`) where it was not made.
- * Where any attempt may have moved money and the last one failed, `moved` is `unknown`.
+ * between. Throws what the call throws, and `gateway_unavailable` (`moved: 'no'`) where it was not
+ * made. Where any attempt may have moved money and the last one failed, `moved` is `unknown`.
  */
 export function openCallsOut(options: CallsOutOptions): CallsOut {
   const { timeoutMs, random = Math.random, delay = delayOf } = options

@@ -156,7 +156,7 @@ export const gatewaySeconds = new Histogram({
 
 export const breakerState = new Gauge({
   name: 'bahi_gateway_breaker_state',
-  help: '1 for the state that the breaker of a service and operation is in, 0 for its others.',
+  help: 'Whether (1 or 0) the breaker of a service and operation is in that state.',
   labelNames: ['service', 'operation', 'state'],
   registers: [registry],
 })

@@ -9,7 +9,7 @@ import { rejectionOf } from '../gateways/thrown.ts'
 import { startMoodyServer, type MoodyServer } from '../support/moody-server.ts'
 import { until } from '../support/until.ts'
 
-const RESET_MS = 150
+const RESET_MS = 400
 const CALLS_MIN = 5
 
 describe('a circuit breaker', () => {
@@ -34,8 +34,8 @@ describe('a circuit breaker', () => {
   })
 
   /** A question that is asked once; what says no to it is a refusal. */
-  const ask = async (operation = 'fetch', service = 'kauri') =>
-    await out({ orgId: 1, service, operation, repeatable: false }, async (options) => {
+  const ask = async (operation = 'fetch', service = 'kauri', by = out) =>
+    await by({ orgId: 1, service, operation, repeatable: false }, async (options) => {
       const url = `${server.url}/v1/things`
       const answer = await get({ gateway: 'Kauri', url, headers: {}, options })
       if (answer.status !== 200) {
@@ -105,7 +105,7 @@ describe('a circuit breaker', () => {
     await until(() => stateOf() === 'half_open')
     expect(breakers.all()[0]?.probeAt).to.equal(null)
     server.become('silent')
-    const probe = ask()
+    const probe = ask('fetch', 'kauri', openCallsOut({ timeoutMs: 10_000, breakers }))
     await until(() => server.open === 1)
     const others = await Promise.all(Array.from({ length: 10 }, () => rejectionOf(ask())))
     expect(others.map(({ extras }) => extras.moved)).to.deep.equal(Array(10).fill('no'))

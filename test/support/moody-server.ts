@@ -3,13 +3,23 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 
 export type Mood =
-  { status: number; body?: unknown; headers?: Record<string, string> } | 'silent' | 'hangs_up'
+  | {
+      status: number
+      body?: unknown
+      /** In place of one body for all: by the number of the request. */
+      bodyOf?(request: number): unknown
+      headers?: Record<string, string>
+    }
+  | 'silent'
+  | 'hangs_up'
 
 export interface MoodyServer {
   url: string
   /** How many requests came, and how many of them it has in hand now. */
   readonly requests: number
   readonly open: number
+  /** The headers and the path of the last one. */
+  readonly last: { path: string; headers: Record<string, unknown> }
   /** How it answers from now on; a list is used up one after another, its last for ever. */
   become(...moods: [Mood, ...Mood[]]): void
   /** Answers whoever it was silent to. */
@@ -20,9 +30,11 @@ export interface MoodyServer {
 export async function startMoodyServer(): Promise<MoodyServer> {
   let moods: Mood[] = [{ status: 200, body: {} }]
   let requests = 0
+  let last: MoodyServer['last'] = { path: '', headers: {} }
   const waiting = new Set<ServerResponse>()
   const server = createServer((request: IncomingMessage, response) => {
     requests += 1
+    last = { path: request.url ?? '', headers: request.headers }
     // Answered only when all of the request is here, as a gateway would.
     request.resume().on('end', () => {
       const [mood = 'silent'] = moods
@@ -33,7 +45,7 @@ export async function startMoodyServer(): Promise<MoodyServer> {
         waiting.add(response)
         response.on('close', () => waiting.delete(response))
       } else {
-        answer(response, mood.status, mood.body, mood.headers)
+        answer(response, mood.status, mood.bodyOf?.(requests) ?? mood.body, mood.headers)
       }
     })
   })
@@ -46,6 +58,9 @@ export async function startMoodyServer(): Promise<MoodyServer> {
     },
     get open() {
       return waiting.size
+    },
+    get last() {
+      return last
     },
     become(...next) {
       moods = next

@@ -69,9 +69,9 @@ export async function tell(
 type Asked = { method: 'GET'; path: string } | ({ method: 'POST' } & Doing)
 
 /**
- * One request: Stripe's SDK makes it, our own `call.ts` sends it, to the account's address and within
- * the limit of the call. The SDK neither repeats it nor tells Stripe of others, and what it makes of
- * the answer is left aside: the same answer has to become the same problem at every gateway.
+ * One request: Stripe's SDK makes it, our own `call.ts` sends it, to the account's address and
+ * within the limit of the call. The SDK neither repeats it nor tells Stripe of others, and what it
+ * makes of the answer is left aside: the same one has to become the same problem at every gateway.
  */
 async function answerTo(
   account: GatewayAccount,
