@@ -21,7 +21,7 @@ export interface BreakerSettings {
   windowMs: number
   /** … and there were at least so many. */
   callsMin: number
-  /** How long it stays open. */
+  /** How long it stays open; 0 for breakers that never open. */
   resetMs: number
 }
 
@@ -96,6 +96,7 @@ function openBreaker(
   const circuit = new CircuitBreaker(answerTo, {
     // Each call has limits of its own (calls-out.ts).
     timeout: false,
+    enabled: resetMs > 0,
     errorThresholdPercentage: 50,
     volumeThreshold: callsMin,
     rollingCountTimeout: windowMs,

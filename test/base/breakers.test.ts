@@ -173,6 +173,17 @@ describe('a circuit breaker', () => {
     expect((await rejectionOf(ask())).message).to.contain('let through')
   })
 
+  it('that is switched off never opens', async () => {
+    const off = openBreakers({ windowMs: 10_000, callsMin: 1, resetMs: 0 }, () => undefined)
+    const through = openCallsOut({ timeoutMs: 100, breakers: off })
+    server.become({ status: 500 })
+    for (let count = 0; count < 5; count += 1) {
+      await rejectionOf(ask('fetch', 'kauri', through))
+    }
+    expect([server.requests, off.all()[0]?.state]).to.deep.equal([5, 'closed'])
+    off.close()
+  })
+
   it('does not count what fails on our side', async () => {
     for (let count = 0; count < CALLS_MIN * 2; count += 1) {
       const bug = new TypeError('a bug')

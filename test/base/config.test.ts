@@ -120,7 +120,7 @@ describe('the configuration', () => {
     ['DATA_KEYS', `k1:${KEY.slice(0, 20)}`],
     ['GATEWAY_TIMEOUT_MS', '99'],
     ['GATEWAY_TIMEOUT_MS', '60001'],
-    ['GATEWAY_BREAKER_MS', '99'],
+    ['GATEWAY_BREAKER_MS', '600001'],
     ['LOG_LEVEL', 'verbose'],
   ] as const) {
     it(`names ${name} where it is ${JSON.stringify(value.replace(KEY, 'a bare key'))}`, () => {
