@@ -1,4 +1,5 @@
 /** Forgets what is over for long enough, in small steps: webhooks, sessions, invitations, files. */
+import { forgetCalls } from '../src/base/call-log.ts'
 import type { Database } from '../src/base/db.ts'
 import { rowsForgotten } from '../src/base/metrics.ts'
 import { forgetInvitationEmails, forgetInvitations } from '../src/identity/forget-invitations.ts'
@@ -16,6 +17,7 @@ import type { Job } from './job.ts'
  */
 export const KEPT_DAYS = {
   webhooks: 90,
+  calls: 90,
   sessions: 30,
   invitations: 30,
   previews: PREVIEW_DAYS,
@@ -35,6 +37,7 @@ type Forget = (db: Database, days: number, most: number) => Promise<number>
 const KINDS: readonly { kind: string; days: number; forget: Forget }[] = [
   { kind: 'webhook_deliveries', days: KEPT_DAYS.webhooks, forget: forgetDeliveries },
   { kind: 'webhook_messages', days: KEPT_DAYS.webhooks, forget: forgetMessages },
+  { kind: 'gateway_calls', days: KEPT_DAYS.calls, forget: forgetCalls },
   { kind: 'sessions', days: KEPT_DAYS.sessions, forget: forgetSessions },
   { kind: 'invitations', days: KEPT_DAYS.invitations, forget: forgetInvitations },
   { kind: 'invitation_emails', days: KEPT_DAYS.invitations, forget: forgetInvitationEmails },

@@ -10,6 +10,7 @@ export type IdPrefix =
   | 'dwn'
   | 'evt'
   | 'eml'
+  | 'gcl'
   | 'obx'
   | 'ofp'
   | 'pau'
