@@ -26,6 +26,7 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   self_checks: 'self-check',
   people_notes: 'link-people-audit',
   inbox_bodies: 'seal-inbox-bodies',
+  offline_imports: 'commit-imports',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)

@@ -6,6 +6,7 @@ import { openParts, type Parts } from '../src/base/parts.ts'
 import { messageOf } from '../src/base/problem.ts'
 import type { JobName, Listener } from '../src/base/queue.ts'
 import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
+import { commitImports } from './commit-imports.ts'
 import { confirmPayments } from './confirm-payments.ts'
 import { deliverWebhooks } from './deliver-webhooks.ts'
 import { forgetOld } from './forget-old.ts'
@@ -29,6 +30,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'process-inbox': processInbox,
   'operate-inbox': operateInbox,
   'send-instructions': sendInstructions,
+  'commit-imports': commitImports,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

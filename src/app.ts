@@ -33,8 +33,11 @@ import { openedDonationOperations } from './http/routes/opened-donations.ts'
 import { organisationOperations } from './http/routes/organisation.ts'
 import { organisationRoutes } from './http/routes/organisations.ts'
 import { disputeOperations } from './http/routes/disputes.ts'
+import { gatewayCallOperations } from './http/routes/gateway-calls.ts'
 import { gatewayDowntimeOperations } from './http/routes/gateway-downtimes.ts'
 import { gatewayPayoutOperations } from './http/routes/gateway-payouts.ts'
+import { offlineImportOperations } from './http/routes/offline-imports.ts'
+import { offlinePaymentOperations } from './http/routes/offline-payments.ts'
 import { paymentOperations } from './http/routes/payments.ts'
 import { refundOperations } from './http/routes/refunds.ts'
 import { settlementOperations } from './http/routes/settlements.ts'
@@ -123,6 +126,9 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...gatewayPayoutOperations(),
     ...transferOperations(),
     ...gatewayDowntimeOperations(),
+    ...gatewayCallOperations(),
+    ...offlinePaymentOperations(parts),
+    ...offlineImportOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

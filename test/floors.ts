@@ -33,6 +33,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   'src/wallets': 9,
   'src/merchants': 9,
   'src/settlements': 9,
+  'src/offline': 10,
   'src/inbox': 10,
   'src/instructions/sending': 10,
   'src/recon': 10,

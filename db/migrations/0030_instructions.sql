@@ -280,7 +280,8 @@ alter table receipt_emails
   drop constraint receipt_emails_org_id_receipt_id_key,
   add unique (receipt_id, kind, org_id);
 
--- What is gone of a payment: given back or on its way back, or lost in a dispute.
+-- What is gone of a payment: given back or on its way back, lost in a dispute, or by a cheque that
+-- the bank returned.
 create function payment_gone(org integer, payment text) returns bigint
   language sql stable
   set search_path = pg_catalog, public, pg_temp
@@ -292,5 +293,8 @@ create function payment_gone(org integer, payment text) returns bigint
       + coalesce((select sum(d.lost) from disputes d
           where d.gateway_payment_id = p.gateway_payment_id and d.org_id = p.org_id
             and d.gateway = p.gateway and d.account = p.account), 0)
+      + coalesce((select sum(o.amount) from offline_payments o
+          where o.donation_id = p.donation_id and o.org_id = p.org_id
+            and o.payment_id = p.payment_id and o.state = 'returned'), 0)
       from payments p where p.org_id = org and p.payment_id = payment
   )::bigint;

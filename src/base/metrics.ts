@@ -154,6 +154,40 @@ export const gatewaySeconds = new Histogram({
   registers: [registry],
 })
 
+export const breakerState = new Gauge({
+  name: 'bahi_gateway_breaker_state',
+  help: 'Whether (1 or 0) the breaker of a service and operation is in that state.',
+  labelNames: ['service', 'operation', 'state'],
+  registers: [registry],
+})
+
+export const breakerTrips = new Counter({
+  name: 'bahi_gateway_breaker_trips_total',
+  help: 'Times that a breaker opened, because calls failed.',
+  labelNames: ['service', 'operation'],
+  registers: [registry],
+})
+
+export const callsNotMade = new Counter({
+  name: 'bahi_gateway_calls_rejected_total',
+  help: 'Calls that were not made: the breaker is open, or too many are under way.',
+  labelNames: ['service', 'operation', 'reason'],
+  registers: [registry],
+})
+
+export const callsRepeated = new Counter({
+  name: 'bahi_gateway_calls_repeated_total',
+  help: 'Calls that were made again because the service did not answer.',
+  labelNames: ['service', 'operation'],
+  registers: [registry],
+})
+
+export const callsNotLogged = new Counter({
+  name: 'bahi_gateway_calls_unlogged_total',
+  help: 'Calls that are missing in the log of calls, because it could not be written.',
+  registers: [registry],
+})
+
 export const overLimit = new Counter({
   name: 'bahi_rate_limited_total',
   help: 'Calls above the limit of their class; those of webhooks are only counted, not refused.',

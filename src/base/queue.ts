@@ -12,6 +12,7 @@ export const JOBS = {
   'process-inbox': { concurrency: 1, lockMs: 60_000 },
   'operate-inbox': { concurrency: 1, lockMs: 60_000 },
   'send-instructions': { concurrency: 1, lockMs: 120_000 },
+  'commit-imports': { concurrency: 1, lockMs: 60_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
   'send-invitations': { concurrency: 1, lockMs: 120_000 },

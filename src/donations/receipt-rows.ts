@@ -49,17 +49,18 @@ export async function insertReceipts(
       rows.map((row) => row.source.logo_sha256),
     ],
   )
+  const emailed = rows.filter((row) => row.source.email !== null)
   await trx.query(
     `insert into receipt_emails (org_id, email_id, receipt_id, to_name, to_address, trace_context)
      select $1, n.*
        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n`,
     [
       trx.scope,
-      rows.map(() => newId('eml', now.getTime())),
-      rows.map((row) => row.receiptId),
-      rows.map((row) => row.source.name),
-      rows.map((row) => row.source.email),
-      rows.map((row) => row.trace),
+      emailed.map(() => newId('eml', now.getTime())),
+      emailed.map((row) => row.receiptId),
+      emailed.map((row) => row.source.name),
+      emailed.map((row) => row.source.email),
+      emailed.map((row) => row.trace),
     ],
   )
 }
@@ -78,54 +79,75 @@ const OF_MONEY_GONE: ReadonlySet<Fact['kind']> = new Set([
  * receipt shows how much. Donors are told by email.
  */
 export async function cancelOrPromise(trx: Trx, facts: readonly Fact[]): Promise<void> {
-  const payments = facts.flatMap((fact) =>
+  const about = facts.flatMap((fact) =>
     OF_MONEY_GONE.has(fact.kind) && 'gatewayPaymentId' in fact ? [fact] : [],
   )
-  if (payments.length === 0) {
+  if (about.length === 0) {
     return
   }
-  const columns = [
-    payments.map((one) => one.gateway),
-    payments.map((one) => one.account),
-    payments.map((one) => one.gatewayPaymentId),
-  ]
-  const cancelled = await trx.query<ToldCancelled>(
-    `with fresh as (
-       insert into receipt_cancellations (org_id, receipt_id, reason)
-       select distinct r.org_id, r.receipt_id, 'The donation was given back or lost'
-         from unnest($2::text[], $3::text[], $4::text[]) as n (gateway, account, id)
-         join payments p on p.org_id = $1 and p.gateway = n.gateway and p.account = n.account
-          and p.gateway_payment_id = n.id and p.state = 'captured'
-         join receipts r on r.donation_id = p.donation_id and r.org_id = p.org_id
-          and r.payment_id = p.payment_id
-        where payment_gone(p.org_id, p.payment_id) >= p.amount
-       on conflict do nothing
-       returning receipt_id, cancelled_at
-     )
-     select f.receipt_id as "receiptId", f.cancelled_at as "cancelledAt", r.number,
-            r.donation_id as "donationId", r.payment_id as "paymentId", r.amount, r.currency
-       from fresh f join receipts r on r.org_id = $1 and r.receipt_id = f.receipt_id`,
-    [trx.scope, ...columns],
+  const payments = await trx.query<{ payment_id: string }>(
+    `select distinct p.payment_id
+       from unnest($2::text[], $3::text[], $4::text[]) as n (gateway, account, id)
+      cross join lateral (
+        select payment_id from payments
+         where org_id = $1 and gateway = n.gateway and account = n.account
+           and gateway_payment_id = n.id and state = 'captured' limit 1
+      ) p`,
+    [
+      trx.scope,
+      about.map((one) => one.gateway),
+      about.map((one) => one.account),
+      about.map((one) => one.gatewayPaymentId),
+    ],
   )
-  if (cancelled.length > 0) {
-    await mailCancelled(trx, cancelled)
-    await tellOfCancelled(trx, cancelled)
-  }
+  const ids = payments.map((row) => row.payment_id)
+  await cancelGone(trx, ids, 'The donation was given back or lost')
   await trx.query(
     `update outbox o
         set state = 'waiting', attempts = 0, next_try_at = now(), done_at = null
-       from unnest($2::text[], $3::text[], $4::text[]) as n (gateway, account, id)
-       join payments p on p.org_id = $1 and p.gateway = n.gateway and p.account = n.account
-        and p.gateway_payment_id = n.id and p.state = 'captured'
-      where o.org_id = $1 and o.topic = 'issue_receipt' and o.subject = p.donation_id
+       from payments p
+      where p.org_id = $1 and p.payment_id = any($2::text[])
+        and o.org_id = $1 and o.topic = 'issue_receipt' and o.subject = p.donation_id
         and o.state = 'done' and payment_gone(p.org_id, p.payment_id) < p.amount
         and not exists (
           select from receipts r
            where r.donation_id = p.donation_id and r.org_id = p.org_id
              and not exists (select from receipt_cancellations c
                   where c.org_id = r.org_id and c.receipt_id = r.receipt_id))`,
-    [trx.scope, ...columns],
+    [trx.scope, ids],
   )
+}
+
+/**
+ * Cancels the receipts of those of these payments of which nothing is left; each once. Their donors
+ * are told by email.
+ */
+export async function cancelGone(
+  trx: Trx,
+  paymentIds: readonly string[],
+  reason: string,
+): Promise<void> {
+  const cancelled = await trx.query<ToldCancelled>(
+    `with fresh as (
+       insert into receipt_cancellations (org_id, receipt_id, reason)
+       select r.org_id, r.receipt_id, $3
+         from payments p
+         join receipts r on r.donation_id = p.donation_id and r.org_id = p.org_id
+          and r.payment_id = p.payment_id
+        where p.org_id = $1 and p.payment_id = any($2::text[])
+          and payment_gone(p.org_id, p.payment_id) >= p.amount
+       on conflict do nothing
+       returning receipt_id, cancelled_at
+     )
+     select f.receipt_id as "receiptId", f.cancelled_at as "cancelledAt", r.number,
+            r.donation_id as "donationId", r.payment_id as "paymentId", r.amount, r.currency
+       from fresh f join receipts r on r.org_id = $1 and r.receipt_id = f.receipt_id`,
+    [trx.scope, paymentIds, reason],
+  )
+  if (cancelled.length > 0) {
+    await mailCancelled(trx, cancelled)
+    await tellOfCancelled(trx, cancelled)
+  }
 }
 
 /** To where the receipt was mailed; nobody hears of it who was erased. */

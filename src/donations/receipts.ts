@@ -1,6 +1,7 @@
 /** Issues receipts for paid donations: numbered without a gap, complete, never changed. */
 import { delayAfter, type Backoff } from '../base/backoff.ts'
 import { receiptText } from '../../reports/receipt-text.ts'
+import { isAboveCashLimit } from '../../reports/tax-law.ts'
 import { financialYear, indianDate, type IsoDate } from '../base/clock.ts'
 import { seal, type Keyring } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
@@ -138,13 +139,15 @@ async function loadSources(
             p.payment_id, p.gateway, p.gateway_payment_id, p.method, p.amount, p.currency,
             p.bank_reference, p.captured_at, p.entry_no,
             payment_gone(p.org_id, p.payment_id) as gone,
-            n.donor_id, n.name, n.email, n.address, n.tax_id_type, n.tax_id_sealed,
+            x.channel, x.reference, x.cheque_date, x.ifsc, x.bank,
+            n.donor_id, n.name, n.email, n.erased_at, n.address, n.tax_id_type, n.tax_id_sealed,
             o.legal_name, o.address as organisation_address, o.pan as organisation_pan,
             o.registration_12a, o.email as organisation_email, o.signatory_name,
             o.signatory_designation, o.colour, o.logo_sha256,
             a.urn, a.issued_on as approval_issued_on, a.valid_from, a.valid_to, a.deduction
        from donations d
        join payments p on p.org_id = d.org_id and p.payment_id = d.payment_id
+       left join offline_payments x on x.org_id = p.org_id and x.payment_id = p.payment_id
        join donors n on n.org_id = d.org_id and n.donor_id = d.donor_id
        join funds f on f.org_id = d.org_id and f.fund = d.fund
        join organisations o on o.org_id = d.org_id
@@ -201,9 +204,18 @@ async function number(trx: Trx, sources: readonly ReceiptSource[]): Promise<Numb
   return numbered
 }
 
-/** `80G` only for who can claim: identified by id and address, under an approval of that day. */
+/**
+ * `80G` only for who can claim: identified by id and address, under an approval of that day, and
+ * not for more cash than the law lets count.
+ */
 function seriesOf(source: ReceiptSource): '80G' | 'GEN' {
-  const claimable = source.tax_id_sealed !== null && source.address !== null && source.urn !== null
+  const isTooMuchCash =
+    source.channel === 'cash' && isAboveCashLimit(source.amount, donatedOn(source))
+  const claimable =
+    source.tax_id_sealed !== null &&
+    source.address !== null &&
+    source.urn !== null &&
+    !isTooMuchCash
   return claimable ? '80G' : 'GEN'
 }
 

@@ -13,7 +13,7 @@ import { idOfKind } from './input.ts'
 import { line } from './line.ts'
 
 /** RFC 3339 with its zone. */
-const instantAsked = z.iso
+export const instantAsked = z.iso
   .datetime({ offset: true, error: 'must be an instant, 2026-05-04T18:30:00Z or with an offset' })
   .transform((text) => new Date(text))
 

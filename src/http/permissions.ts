@@ -28,6 +28,7 @@ export const PERMISSIONS = {
   'payments.instruct': ['finance', 'admin', 'service'],
   // To anybody, out of the balance at the gateway.
   'payouts.send': ['finance', 'admin'],
+  'offline.record': ['finance', 'admin'],
   'donors.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'donors.contacts': ['finance', 'auditor', 'admin'],
   'donors.search': ['finance', 'auditor', 'admin'],

@@ -38,14 +38,17 @@ export const receipt = z
       description: 'What of the donation was given back or lost: no deduction is due on it.',
     }),
     pdf_sha256: sha256Hex.nullable().meta({ description: 'Null until the PDF is first made.' }),
-    email: z.strictObject({
-      state: z.enum(EMAIL_STATES),
-      to: z.string(),
-      attempts: z.int(),
-      sent_at: instant.nullable(),
-      message_id: z.string().nullable(),
-      last_error: z.string().nullable(),
-    }),
+    email: z
+      .strictObject({
+        state: z.enum(EMAIL_STATES),
+        to: z.string(),
+        attempts: z.int(),
+        sent_at: instant.nullable(),
+        message_id: z.string().nullable(),
+        last_error: z.string().nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Null where the donor has no address to send it to.' }),
   })
   .meta({ id: 'Receipt' })
 
@@ -63,18 +66,19 @@ export interface ReceiptRow {
   cancelled_at: Date | null
   gone: bigint
   pdf_sha256: Buffer | null
-  email_state: (typeof EMAIL_STATES)[number]
-  to_address: string
-  attempts: number
+  /** Null, with what follows, where it is not emailed. */
+  email_state: (typeof EMAIL_STATES)[number] | null
+  to_address: string | null
+  attempts: number | null
   sent_at: Date | null
   message_id: string | null
   last_error: string | null
 }
 
-/** The organisation's receipts, as `r`, with their emails, as `e`. */
+/** The organisation's receipts, as `r`, with their emails, as `e`, where they have one. */
 export function receipts(orgId: Trx['scope']) {
   return build('receipts as r')
-    .join('receipt_emails as e', (on) =>
+    .leftJoin('receipt_emails as e', (on) =>
       on
         .on('e.org_id', 'r.org_id')
         .on('e.receipt_id', 'r.receipt_id')
@@ -123,15 +127,22 @@ export function receiptView(row: ReceiptRow): z.input<typeof receipt> {
     cancelled_at: row.cancelled_at?.toISOString() ?? null,
     refunded: minorToJson(row.gone),
     pdf_sha256: row.pdf_sha256?.toString('hex') ?? null,
-    email: {
-      state: row.email_state,
-      to: row.to_address,
-      attempts: row.attempts,
-      sent_at: row.sent_at?.toISOString() ?? null,
-      message_id: row.message_id,
-      last_error: row.last_error,
-    },
+    email: emailView(row),
   }
+}
+
+function emailView(row: ReceiptRow): z.input<typeof receipt>['email'] {
+  const { email_state: state, to_address: to, attempts } = row
+  return state === null || to === null || attempts === null
+    ? null
+    : {
+        state,
+        to,
+        attempts,
+        sent_at: row.sent_at?.toISOString() ?? null,
+        message_id: row.message_id,
+        last_error: row.last_error,
+      }
 }
 
 /** A receipt in place of its id. */

@@ -19,7 +19,8 @@ const CHECKS: readonly { check: string; sql: string }[] = [
                 from postings l
                where l.org_id = p.org_id and l.entry_no = p.entry_no and l.direction = 'debit'
             ) e on true
-           where p.org_id = $1 and p.state = 'captured' and e.amount is distinct from p.amount`,
+           where p.org_id = $1 and p.state = 'captured' and p.gateway is not null
+             and e.amount is distinct from p.amount`,
   },
   {
     check: 'one entry a payment',
@@ -47,7 +48,10 @@ const CHECKS: readonly { check: string; sql: string }[] = [
              and payment_gone(d.org_id, d.payment_id) < d.amount
              and not exists (select 1 from outbox o
                               where o.org_id = d.org_id and o.topic = 'issue_receipt'
-                                and o.subject = d.donation_id and o.state = 'waiting')`,
+                                and o.subject = d.donation_id and o.state = 'waiting')
+             and not exists (select 1 from offline_payments f
+                              where f.org_id = d.org_id and f.donation_id = d.donation_id
+                                and f.state = 'returned')`,
   },
   {
     check: 'receipt amounts',
@@ -82,8 +86,11 @@ const CHECKS: readonly { check: string; sql: string }[] = [
   {
     check: 'receipt emails',
     sql: `select format('receipt %s has no email', r.number) as detail
-            from receipts r left join receipt_emails e using (org_id, receipt_id)
-           where r.org_id = $1 and e.email_id is null`,
+            from receipts r
+            join donations d using (org_id, donation_id)
+            join donors n using (org_id, donor_id)
+            left join receipt_emails e using (org_id, receipt_id)
+           where r.org_id = $1 and e.email_id is null and n.email is not null`,
   },
   {
     check: 'stuck',

@@ -15,6 +15,7 @@ export type Work =
   | 'self_checks'
   | 'people_notes'
   | 'inbox_bodies'
+  | 'offline_imports'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -92,6 +93,8 @@ const DUE: Readonly<Record<Work, string>> = {
                       ) first
                   ) b
                   where b.due > 0`,
+  offline_imports: `select org_id, count(*)::integer as due, min(committed_at) as oldest
+                      from offline_imports where state = 'committing' group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */

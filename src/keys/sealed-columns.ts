@@ -73,4 +73,10 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     hasKeyIndex: true,
     context: (orgId, [eventId]) => JSON.stringify(['inbox body', orgId, eventId]),
   },
+  {
+    table: 'offline_import_rows',
+    column: 'content_sealed',
+    key: ['row_id'],
+    context: (orgId, [rowId]) => JSON.stringify(['offline import', orgId, rowId]),
+  },
 ]

@@ -21,6 +21,7 @@ import {
   refundProcessed,
   settled,
 } from '../payments/facts.ts'
+import { cash, cheque } from '../offline/asked.ts'
 import { razorpayEvent } from '../support/bodies.ts'
 import { GATEWAYS_URL, type TestService } from '../support/service.ts'
 import { deliver, startOutbound, subscribe } from './outbound.ts'
@@ -280,6 +281,31 @@ describe('the events that webhooks tell of', () => {
       'instruction.unknown',
     ])
     expect(ends[3]?.data).to.include({ kind: 'refund', payment: row?.id, reference: lost })
+  })
+
+  it('are cheques with what becomes of them, and other gifts past the gateways', async () => {
+    const record = async (body: object) => {
+      const answer = await service.call('POST', '/v1/offline-payments', { body })
+      expect(answer.status, answer.text).to.equal(201)
+      return String(answer.json['id'])
+    }
+    await record(cash())
+    expect(typesOf(await news())).to.deep.equal(['donation.paid'])
+    const id = await record(cheque())
+    const step = async (name: string, body: object) => {
+      for (const _twice of [1, 2]) {
+        await service.call('POST', `/v1/offline-payments/${id}/${name}`, { body })
+      }
+      return await news()
+    }
+    const [received] = await news()
+    expect(received?.type).to.equal('cheque.received')
+    expect(received?.data).to.include({ offline_payment: id, received_on: '2026-05-04' })
+    const realised = await step('realise', { on: '2026-05-07' })
+    expect(typesOf(realised)).to.deep.equal(['cheque.realised', 'donation.paid'])
+    const back = await step('bounce', { on: '2026-05-08', reason: 'Funds insufficient' })
+    expect(typesOf(back)).to.deep.equal(['cheque.bounced'])
+    expect(back[0]?.data['payment']).to.equal(realised[0]?.data['payment'])
   })
 
   it('are all that there are, as the published contract says they are', async () => {

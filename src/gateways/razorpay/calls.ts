@@ -31,7 +31,7 @@ export async function postJson(
     url: addressOf(account.apiUrl, path),
     headers: { ...authorization(account), ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(body),
-    signal: options.signal,
+    options,
     movesMoney,
   })
   return objectIn(account, answer, movesMoney)
@@ -48,7 +48,7 @@ export async function getJson(
     gateway: GATEWAY,
     url,
     headers: authorization(account),
-    signal: options.signal,
+    options,
   })
   return isUnknownId(answer) ? null : objectIn(account, answer, false)
 }

@@ -109,7 +109,8 @@ async function tell(job: Job): Promise<void> {
   let mayHaveArrived = false
   let said: Said
   try {
-    said = await call(job, operation, isRepeatable(instruction.kind), async (options) => {
+    // An answer that is lost is asked about, never repeated in the same breath.
+    said = await call(job, operation, false, async (options) => {
       try {
         assertAwake(job)
         return await carryOut(errand, options)

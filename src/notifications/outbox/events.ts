@@ -41,6 +41,13 @@ const instruction = z.strictObject({
   ...money,
 })
 
+const cheque = {
+  offline_payment: id('ofp'),
+  donation: id('don'),
+  ...money,
+  journal_entry: id('je'),
+}
+
 /**
  * Ids, states and money only: who the donor is, his address and his PAN are asked for at the API
  * by those who may. Postings are not among them: their rate is another, and entries are read with
@@ -120,6 +127,15 @@ export const EVENTS = {
     receipt: id('rcp'),
     donation: id('don'),
     state: z.enum(['refused', 'unconfirmed', 'dead']),
+  }),
+  'cheque.received': z.strictObject({ ...cheque, received_on: day }),
+  'cheque.realised': z.strictObject({ ...cheque, payment: id('pmt'), realised_on: day }),
+  'cheque.bounced': z.strictObject({
+    ...cheque,
+    bounced_on: day,
+    payment: id('pmt')
+      .nullable()
+      .meta({ description: 'Null where it came back before it was credited.' }),
   }),
   'period.closed': period,
   'period.reopened': period,
