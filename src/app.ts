@@ -33,6 +33,7 @@ import { organisationRoutes } from './http/routes/organisations.ts'
 import { disputeOperations } from './http/routes/disputes.ts'
 import { gatewayDowntimeOperations } from './http/routes/gateway-downtimes.ts'
 import { gatewayPayoutOperations } from './http/routes/gateway-payouts.ts'
+import { gatewayPollOperations } from './http/routes/gateway-polls.ts'
 import { paymentOperations } from './http/routes/payments.ts'
 import { refundOperations } from './http/routes/refunds.ts'
 import { settlementOperations } from './http/routes/settlements.ts'
@@ -122,6 +123,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),
+    ...gatewayPollOperations(parts),
     ...webhookSubscriptionOperations(parts),
     ...webhookDeliveryOperations(parts),
     ...signInOperations(parts),

@@ -240,3 +240,38 @@ export const inboxOldestSeconds = new Gauge({
   labelNames: ['lane'],
   registers: [registry],
 })
+
+export const pollLagSeconds = new Gauge({
+  name: 'bahi_gateway_poll_lag_seconds',
+  help: 'Time up to which the list that lags most is not compared with the gateway’s own.',
+  labelNames: ['gateway', 'list'],
+  registers: [registry],
+})
+
+export const pollMissing = new Counter({
+  name: 'bahi_gateway_poll_missing_total',
+  help: 'What a gateway lists and no webhook had told.',
+  labelNames: ['gateway', 'list'],
+  registers: [registry],
+})
+
+export const pollDifferences = new Counter({
+  name: 'bahi_gateway_poll_differences_total',
+  help: 'Times that a comparison met a row that cannot be read, or that contradicts our books.',
+  labelNames: ['gateway', 'list', 'kind'],
+  registers: [registry],
+})
+
+export const differencesOpen = new Gauge({
+  name: 'bahi_gateway_differences',
+  help: 'Differences from gateways’ lists that are open, as the last sweep saw them.',
+  labelNames: ['gateway', 'kind'],
+  registers: [registry],
+})
+
+export const gatewaySilences = new Counter({
+  name: 'bahi_gateway_silences_total',
+  help: 'Times that a gateway’s webhooks were silent for longer than usual.',
+  labelNames: ['gateway'],
+  registers: [registry],
+})
