@@ -118,7 +118,8 @@ export async function endPass(
     ...(wasAsked ? { asked_from: null, asked_to: null, asked_by: null } : {}),
     ...(pass === 'deep' ? { deep_due_at: new Date(now.getTime() + DEEP_EVERY_MS) } : {}),
     ...(pass === null ? {} : { last_ok_at: now }),
-    next_due_at: wasAsked ? now : nextDue(poll.list, now),
+    // What was asked for meanwhile, or stands behind what was, does not wait for the timetable.
+    next_due_at: poll.asked_from === null ? nextDue(poll.list, now) : now,
     last_problem: null,
     failures: 0,
     lease: null,
@@ -126,9 +127,9 @@ export async function endPass(
   })
 }
 
-/** Lets go of a list whose turn is over before it is done: it goes on behind the others. */
-export async function leavePoll(trx: Trx, poll: Poll, now: Date): Promise<void> {
-  await change(trx, poll, { next_due_at: now, lease: null, leased_until: null })
+/** Lets go of a list whose turn is over before it is done; it goes on `at`, behind the others. */
+export async function leavePoll(trx: Trx, poll: Poll, at: Date): Promise<void> {
+  await change(trx, poll, { next_due_at: at, lease: null, leased_until: null })
 }
 
 /** Notes why the gateway's list could not be had, and when it is asked again. */

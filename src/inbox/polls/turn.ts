@@ -1,6 +1,6 @@
 /** One turn of a comparison: a few pages of a gateway's list, and what is missing into the inbox. */
 import { isConnectionError } from '../../base/database-error.ts'
-import type { Trx } from '../../base/db.ts'
+import type { Database, Trx } from '../../base/db.ts'
 import { pollDifferences, pollMissing } from '../../base/metrics.ts'
 import { messageOf, Problem } from '../../base/problem.ts'
 import { loadGatewayAccount } from '../../donations/gateway-account.ts'
@@ -25,6 +25,8 @@ import { noteHeard } from './silence.ts'
 
 /** Then it is the turn of the list that is due for longest, of whatever organisation. */
 const PAGES_PER_TURN = 5
+/** An event that nobody has looked at for so long says that the inbox is behind. */
+const BEHIND_MS = 30_000
 const READ_COMMITTED = { isolation: 'read committed' } as const
 
 /**
@@ -41,11 +43,15 @@ export async function pollTurn(
   const { db, keyring } = parts
   const orgId = taken.org_id
   let poll = taken
+  if (await isInboxBehind(db, poll)) {
+    const later = new Date(Date.now() + BEHIND_MS)
+    await db.transact(orgId, async (trx) => await leavePoll(trx, poll, later), READ_COMMITTED)
+    return
+  }
   let place = placeOf(poll, new Date())
   if (place === null) {
-    await db.transact(orgId, async (trx) => await endPass(trx, poll, null, new Date()), {
-      ...READ_COMMITTED,
-    })
+    const ended = new Date()
+    await db.transact(orgId, async (trx) => await endPass(trx, poll, null, ended), READ_COMMITTED)
     return
   }
   try {
@@ -72,6 +78,22 @@ export async function pollTurn(
     }
     await noteFailure(parts, poll, place, error)
   }
+}
+
+/** Books that wait for their own events lack what the inbox has, and all of it would come twice. */
+async function isInboxBehind(db: Database, { org_id: orgId, gateway }: Poll): Promise<boolean> {
+  const rows = await db.read(
+    orgId,
+    async (trx) =>
+      await trx.query(
+        `select 1 from inbox_events
+          where org_id = $1 and gateway = $2 and state = 'waiting' and held_at is null
+            and attempts = 0 and received_at < now() - $3::integer * interval '1 millisecond'
+          limit 1`,
+        [orgId, gateway, BEHIND_MS],
+      ),
+  )
+  return rows.length > 0
 }
 
 async function noteFailure(
@@ -173,4 +195,3 @@ async function progress(
   }
   return await endPass(trx, compared, place.pass, now)
 }
-
