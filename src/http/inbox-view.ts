@@ -56,7 +56,7 @@ const eventFields = {
   endpoint: idText('whe').nullable().meta({ description: 'Null where no webhook told it.' }),
   told: z.enum(TOLD).nullable().meta({
     description:
-      'How we heard of it where no webhook told it: asked about it, or found in the gateway’s list.',
+      'How we heard of it where no webhook told it: we asked, or found it in the gateway’s list.',
   }),
   gateway: z.enum(GATEWAY_NAMES),
   gateway_event_id: z.string().nullable(),

@@ -1,4 +1,4 @@
-/** Takes what a gateway told when it was asked into the inbox, where it goes the way of webhooks. */
+/** Takes what a gateway told when it was asked into the inbox: it goes the way of webhooks. */
 import { sha256 } from '../base/crypto.ts'
 import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'

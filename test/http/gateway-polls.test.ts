@@ -8,7 +8,7 @@ import { testOrganisation } from '../support/organisation.ts'
 import { startPolling, type Polling } from '../support/polling.ts'
 import { listedPayment, minutesAgo } from '../support/razorpay-lists.ts'
 import type { Answer } from '../support/service.ts'
-import { rowsOf } from './seeded.ts'
+import { rowsOf, textIn } from './seeded.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const RUN = '/v1/gateway-polls/razorpay/run'
@@ -45,7 +45,7 @@ describe('the comparisons with gateways', () => {
     const list = await polling.service.call('GET', '/v1/gateway-polls?gateway=razorpay')
     for (const row of rowsOf(list.json)) {
       expect(row).to.include({ state: 'waiting', failures: 0, last_problem: null, running: null })
-      expect(Date.now() - Date.parse(String(row['compared_until']))).to.be.within(59_000, 90_000)
+      expect(Date.now() - Date.parse(textIn(row, 'compared_until'))).to.be.within(59_000, 90_000)
     }
     const audit = await polling.service.call('GET', '/v1/people-audit?operation=runGatewayPoll', {
       role: 'auditor',
@@ -53,7 +53,7 @@ describe('the comparisons with gateways', () => {
     expect(rowsOf(audit.json)).to.have.length(1)
   })
 
-  it('find a lost payment in the days that finance names, from before the account even', async () => {
+  it('find a lost payment in days that finance names, even from before the account', async () => {
     const created = minutesAgo(10 * 24 * 60)
     polling.razorpay.rows.payments = [listedPayment('pay_LOST', { created_at: created })]
     await polling.poll('all')
@@ -78,7 +78,7 @@ describe('the comparisons with gateways', () => {
     ])
   })
 
-  it('refuse a range that is too long, half, backwards, ahead, or of no gateway of ours', async () => {
+  it('refuse a range that is too long, half, backwards or ahead, and other gateways', async () => {
     for (const bad of [
       { from: day(40), to: day(2) },
       { from: day(3) },

@@ -67,7 +67,7 @@ describe('what is unfinished for too long', () => {
     expect(asksAbout('/v1/payments/pay_Q1')).to.equal(1)
   })
 
-  it('as a payment is shown as overdue beyond the gateway’s own limit, and then no more', async () => {
+  it('as a payment is overdue beyond the gateway’s own limit, until it is finished', async () => {
     await authorized('pay_Q3', 5 * DAY)
     polling.razorpay.rows.payments = [
       listedPayment('pay_Q3', { status: 'authorized', captured: false }),

@@ -5,7 +5,7 @@ import { processInbox } from '../../jobs/process-inbox.ts'
 import { verifyBooks } from '../../scripts/verify-books.ts'
 import { takePoll } from '../../src/inbox/polls/polls.ts'
 import { openFor } from '../donations/facts.ts'
-import { rowsOf } from '../http/seeded.ts'
+import { rowsOf, textIn } from '../http/seeded.ts'
 import { RAZORPAY } from '../support/organisation.ts'
 import { startPolling, type Polling } from '../support/polling.ts'
 import { listedPayment, listedRefund, minutesAgo } from '../support/razorpay-lists.ts'
@@ -46,7 +46,7 @@ function webhook(event: string, entities: Record<string, JsonObject>) {
       created_at: first?.['created_at'],
     },
     RAZORPAY.webhookSecret,
-    `evt_${event}${String(first?.['id'])}`,
+    `evt_${event}${textIn(first, 'id')}`,
   )
 }
 
@@ -151,13 +151,11 @@ describe('books without webhooks', () => {
     for (const row of rowsOf(list.json)) {
       expect(row).to.include({ told: 'polled', endpoint: null, lane: 'money', state: 'processed' })
     }
-    const one = await service.call(
-      'GET',
-      `/v1/inbox-events/${String(rowsOf(list.json)[0]?.['id'])}`,
-    )
+    const one = await service.call('GET', `/v1/inbox-events/${textIn(rowsOf(list.json)[0], 'id')}`)
     const [received] = one.json['timeline'] as { what: string; detail: string }[]
     expect(received).to.include({ what: 'received', detail: 'found in the gateway’s own list' })
-    expect(rowsOf((await service.call('GET', '/v1/inbox-events?told=asked')).json)).to.be.empty
+    const asked = await service.call('GET', '/v1/inbox-events?told=asked')
+    expect(rowsOf(asked.json)).to.deep.equal([])
   })
 
   it('stay as they are when the same is compared again', async () => {
@@ -297,7 +295,7 @@ describe('a comparison of a long list', () => {
     expect(most).to.be.below(150_000_000)
   })
 
-  it('reads what was compared before again for an hour, and finds what was listed late', async () => {
+  it('reads the last hour again, and once a day far more, for what is listed late', async () => {
     const { service, razorpay, row } = polling
     await polling.poll()
     const { compared_until: until } = await row('payments')

@@ -29,6 +29,7 @@ export interface PollRow {
   silent_since: Date | null
   silence_due_at: Date | null
   usual_silence_seconds: number | null
+  window_seconds: number | null
 }
 
 export async function startPolling(): Promise<Polling> {

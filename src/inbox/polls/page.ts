@@ -102,8 +102,8 @@ function noSuchList(list: string): Problem {
 }
 
 /**
- * A list of refunds does not say of which payments they are; one that our books have not as captured
- * may be of a payment that never was. Those are asked about by themselves.
+ * A list of refunds does not say whether their payments were ever captured. Those of payments that
+ * our books do not have as captured are asked about by themselves.
  */
 async function completed(
   { db, out }: PollParts,

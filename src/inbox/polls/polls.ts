@@ -39,18 +39,21 @@ export interface Poll {
   silent_since: Date | null
 }
 
-export const COLUMNS = `p.org_id, p.gateway, p.account, p.list, p.since, p.compared_until, p.next_due_at,
-  p.deep_due_at, p.asked_from, p.asked_to, p.asked_by, p.pass, p.pass_began_at, p.pass_to,
-  p.window_from, p.window_to, p.cursor, p.window_seconds, p.lease, p.failures, p.last_problem,
-  p.last_tried_at, p.last_ok_at, p.seen, p.missing, p.fed, p.usual_silence_seconds, p.heard_at,
-  p.silent_since`
+export const COLUMNS = `p.org_id, p.gateway, p.account, p.list, p.since, p.compared_until,
+  p.next_due_at, p.deep_due_at, p.asked_from, p.asked_to, p.asked_by, p.pass, p.pass_began_at,
+  p.pass_to, p.window_from, p.window_to, p.cursor, p.window_seconds, p.lease, p.failures,
+  p.last_problem, p.last_tried_at, p.last_ok_at, p.seen, p.missing, p.fed,
+  p.usual_silence_seconds, p.heard_at, p.silent_since`
 
 /** Longer than a page with all its calls takes; it is renewed with every page. */
 export const LEASE_SECONDS = 300
+/** An old account is compared from so many days ago on; somebody may ask for more. */
+const FIRST_DAYS = 31
+
 const MAKE = `insert into gateway_polls (org_id, gateway, account, list, since, compared_until,
     deep_due_at)
-  select a.org_id, a.gateway, a.account, n.list, a.created_at, a.created_at,
-         now() + interval '1 day'
+  select a.org_id, a.gateway, a.account, n.list, a.created_at,
+         greatest(a.created_at, now() - interval '${FIRST_DAYS} days'), now() + interval '1 day'
     from unnest($1::text[], $2::text[]) as n (gateway, list)
     join gateway_accounts a on a.gateway = n.gateway
    where not exists (select from gateway_polls p
@@ -165,7 +168,7 @@ export async function askForPoll(trx: Trx, asked: AskedFor): Promise<Poll[]> {
   return await listPolls(trx, gateway)
 }
 
-/** Notes as metrics how far the lists are compared that lag most, and which differences are open. */
+/** Notes as metrics how far the lists that lag most are compared, and what differences are open. */
 export async function notePolls(db: Database): Promise<void> {
   const lags = await db.statement<{ gateway: GatewayName; list: string; seconds: number }>(
     `select p.gateway, p.list,

@@ -32,8 +32,9 @@ interface Row {
 }
 
 /**
- * When the gateway's webhooks were heard last and how long they are silent as a rule, by the time of
- * day where enough is known: a small organisation sleeps at night. What polls found does not count.
+ * When the gateway's webhooks were heard last and how long they are silent as a rule, by the time
+ * of day where enough is known: a small organisation sleeps at night. What polls found was not
+ * heard.
  */
 export async function heardOf(trx: Trx, gateway: GatewayName, now: Date): Promise<Heard> {
   const [row] = await trx.query<Row>(

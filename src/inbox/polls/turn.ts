@@ -1,4 +1,4 @@
-/** One turn of a comparison: a few pages of a gateway's list, and what is missing into the inbox. */
+/** One turn of a comparison: a few pages of a gateway's list, what is missing into the inbox. */
 import { isConnectionError } from '../../base/database-error.ts'
 import type { Database, Trx } from '../../base/db.ts'
 import { pollDifferences, pollMissing } from '../../base/metrics.ts'
@@ -30,10 +30,10 @@ const BEHIND_MS = 30_000
 const READ_COMMITTED = { isolation: 'read committed' } as const
 
 /**
- * Compares the next pages of a list that was taken (`takePoll`), and lets go of it. What the gateway
- * refuses or does not answer is noted, and tried again later. No transaction is open while it
- * answers; each page and how far the comparison is are one transaction, so that a worker which is
- * killed leaves nothing half done. Throws what fails on our side.
+ * Compares the next pages of a list that was taken (`takePoll`), and lets go of it. What fails is
+ * noted and tried again later. No transaction is open while the gateway answers; each page and how
+ * far the comparison is are one transaction, so that a worker which is killed leaves nothing half
+ * done. Throws only where Postgres cannot be reached.
  */
 export async function pollTurn(
   parts: PollParts,
