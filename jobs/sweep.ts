@@ -4,6 +4,9 @@ import type { Parts } from '../src/base/parts.ts'
 import type { JobName } from '../src/base/queue.ts'
 import { noteDead } from '../src/inbox/dead.ts'
 import { organisationsToOperate } from '../src/inbox/operate.ts'
+import { isPollDue, notePolls } from '../src/inbox/polls/polls.ts'
+import { isQuestionDue } from '../src/inbox/polls/questions.ts'
+import { isSilenceDue } from '../src/inbox/polls/silence.ts'
 import { noteStanding } from '../src/inbox/standing.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
 import { organisationsWithRule } from '../src/instructions/sending/rule.ts'
@@ -47,12 +50,20 @@ export async function sweep(parts: Parts): Promise<void> {
   if ((await organisationsToRotate(parts.db, parts.keyring.sealWith)).length > 0) {
     parts.bells.ring('rotate-keys')
   }
+  if (await isTimeToPoll(parts)) {
+    parts.bells.ring('poll-gateways')
+  }
   if (await isTimeToForget(parts.db)) {
     parts.bells.ring('forget-old')
   }
   await noteDead(parts.db)
   await noteStanding(parts.db)
   await noteInstructions(parts.db)
+  await notePolls(parts.db)
+}
+
+async function isTimeToPoll({ db }: Parts): Promise<boolean> {
+  return (await isPollDue(db)) || (await isSilenceDue(db)) || (await isQuestionDue(db))
 }
 
 export interface Sweeper {

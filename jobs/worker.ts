@@ -15,6 +15,7 @@ import { runJob, type Job, type JobParts } from './job.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
 import { operateInbox } from './operate-inbox.ts'
+import { pollGateways } from './poll-gateways.ts'
 import { processInbox } from './process-inbox.ts'
 import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
@@ -40,6 +41,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'link-people-audit': linkPeopleAudit,
   'seal-inbox-bodies': sealInboxBodies,
   'rotate-keys': rotateKeysJob,
+  'poll-gateways': pollGateways,
   'forget-old': forgetOld,
 }
 

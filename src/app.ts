@@ -38,6 +38,7 @@ import { gatewayDowntimeOperations } from './http/routes/gateway-downtimes.ts'
 import { gatewayPayoutOperations } from './http/routes/gateway-payouts.ts'
 import { offlineImportOperations } from './http/routes/offline-imports.ts'
 import { offlinePaymentOperations } from './http/routes/offline-payments.ts'
+import { gatewayPollOperations } from './http/routes/gateway-polls.ts'
 import { paymentOperations } from './http/routes/payments.ts'
 import { refundOperations } from './http/routes/refunds.ts'
 import { settlementOperations } from './http/routes/settlements.ts'
@@ -132,6 +133,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),
+    ...gatewayPollOperations(parts),
     ...webhookSubscriptionOperations(parts),
     ...webhookDeliveryOperations(parts),
     ...signInOperations(parts),

@@ -22,6 +22,7 @@ export const JOBS = {
   'rotate-keys': { concurrency: 1, lockMs: 600_000 },
   'link-people-audit': { concurrency: 1, lockMs: 60_000 },
   'seal-inbox-bodies': { concurrency: 1, lockMs: 300_000 },
+  'poll-gateways': { concurrency: 1, lockMs: 600_000 },
   'forget-old': { concurrency: 1, lockMs: 300_000 },
 } as const
 

@@ -1,6 +1,6 @@
 /** Turns facts into what they mean: payments, refunds, disputes, paid donations, entries. */
 import type { Trx } from '../base/db.ts'
-import { refundsAboveCapture } from '../base/metrics.ts'
+import { refundsAboveCapture } from '../base/metrics-gateways.ts'
 import { Problem } from '../base/problem.ts'
 import { together } from '../base/together.ts'
 import type { Fact, PaymentCaptured, RefundFact } from '../gateways/fact.ts'

@@ -50,6 +50,11 @@ export interface PaymentCalls {
   ): Promise<Told | null>
 }
 
+export interface OrderCall {
+  /** What the gateway says of the payments for an order; none where nobody tried to pay. */
+  fetchOrder(account: GatewayAccount, orderRef: string, options: CallOptions): Promise<Told[]>
+}
+
 export interface NewRefund {
   gatewayPaymentId: string
   /** Minor units, at most what is left of the payment. */

@@ -3,6 +3,7 @@ import type { CallOptions } from '../base/calls-out.ts'
 import type {
   CaptureCall,
   Lists,
+  OrderCall,
   PaymentCalls,
   PayoutCalls,
   RefundCalls,
@@ -105,6 +106,7 @@ export interface GatewayEvent {
 export interface Gateway
   extends
     Partial<PaymentCalls>,
+    Partial<OrderCall>,
     Partial<RefundCalls>,
     Partial<CaptureCall>,
     Partial<PayoutCalls>,

@@ -1,6 +1,6 @@
 /** How instructions stand, as metrics: what waits for consent, for an answer, for a person. */
 import type { Database } from '../base/db.ts'
-import { instructionsWaiting } from '../base/metrics.ts'
+import { instructionsWaiting } from '../base/metrics-gateways.ts'
 import { KINDS } from './instruction.ts'
 
 const WAITING = ['proposed', 'sending', 'unknown'] as const

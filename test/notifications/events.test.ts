@@ -287,7 +287,7 @@ describe('the events that webhooks tell of', () => {
     const record = async (body: object) => {
       const answer = await service.call('POST', '/v1/offline-payments', { body })
       expect(answer.status, answer.text).to.equal(201)
-      return String(answer.json['id'])
+      return textIn(answer.json, 'id')
     }
     await record(cash())
     expect(typesOf(await news())).to.deep.equal(['donation.paid'])
