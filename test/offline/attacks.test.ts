@@ -1,0 +1,93 @@
+/** Payments past the gateways under attack: files and texts that nobody writes by mistake. */
+import { expect } from 'chai'
+import { commitImports } from '../../jobs/commit-imports.ts'
+import { verifyDonations } from '../../src/inbox/verify.ts'
+import { ROWS_MAX } from '../../src/offline/file.ts'
+import { verifyOffline } from '../../src/offline/verify.ts'
+import { rowsOf, textIn } from '../http/seeded.ts'
+import { startTestService, type JsonObject, type TestService } from '../support/service.ts'
+import { cash, cashCells, cheque, csvOf, record, upload, type Cells } from './asked.ts'
+
+describe('money past the gateways, attacked', () => {
+  let service: TestService
+
+  beforeEach(async () => {
+    service = await startTestService()
+  })
+
+  afterEach(async () => {
+    const findings = [
+      ...(await verifyDonations(service.parts.db, 1)),
+      ...(await verifyOffline(service.parts.db, 1)),
+    ]
+    await service.stop()
+    expect(findings).to.deep.equal([])
+  })
+
+  async function previewed(rows: readonly Cells[]): Promise<JsonObject> {
+    const answer = await upload(service, csvOf(rows))
+    expect(answer.status, answer.text).to.equal(201)
+    return answer.json
+  }
+
+  it('takes names of banks and vouchers that grow when they are compared', async () => {
+    const wide = '\ufdfa'
+    for (const body of [
+      cash({ voucher_number: wide.repeat(40) }),
+      cash({ voucher_number: 'İ'.repeat(40) }),
+      cheque({ bank: wide.repeat(80), ifsc: undefined }),
+      cheque({ bank: 'İ'.repeat(80), ifsc: undefined }),
+    ]) {
+      const first = await record(service, body)
+      expect(first.status, first.text).to.equal(201)
+      expect((await record(service, body)).status).to.equal(200)
+    }
+    const one = await previewed([
+      cashCells({ reference: wide.repeat(39) }),
+      cashCells({
+        channel: 'cheque',
+        reference: '4711',
+        cheque_date: '02/05/2026',
+        bank: 'İ'.repeat(79),
+      }),
+      cashCells(),
+    ])
+    await service.call('POST', `/v1/offline-imports/${textIn(one, 'id')}/commit`)
+    const path = `/v1/offline-imports/${textIn(one, 'id')}/rows`
+    const rows = rowsOf((await service.call('GET', path)).json)
+    expect(rows.map((row) => row['state'])).to.deep.equal(['recorded', 'recorded', 'recorded'])
+  })
+
+  it('reads lines that end each in another way', async () => {
+    const lines = csvOf([cashCells(), cashCells(), cashCells()]).split('\r\n')
+    for (const [one, two, three] of [
+      ['\r', '\n', '\r\n'],
+      ['\r\n', '\n', '\r'],
+      ['\r', '\r', '\r'],
+    ]) {
+      const answer = await upload(
+        service,
+        lines[0] + one + lines[1] + two + lines[2] + three + lines[3],
+      )
+      expect(answer.status, answer.text).to.equal(201)
+      expect(answer.json['rows']).to.include({ ready: 3 })
+    }
+  })
+
+  it('of one tax id and five thousand names is looked at within seconds', async function () {
+    this.timeout(120_000)
+    const rows = Array.from({ length: ROWS_MAX }, (_none, n) =>
+      cashCells({
+        channel: 'upi',
+        reference: `9${String(n).padStart(11, '0')}`,
+        donor_name: `Donor ${n}x`,
+        pan: 'ABCPK1234F',
+        fund: process.env['FUNDS'] ? `f${n}` : 'education',
+      }),
+    )
+    const began = performance.now()
+    await previewed(rows)
+    console.log(performance.now() - began)
+    expect(performance.now() - began).to.be.below(20_000)
+  })
+})
