@@ -74,6 +74,15 @@ describe('money past the gateways, attacked', () => {
     }
   })
 
+  it('keeps no tax id in clear that stands in the column of the fund', async () => {
+    const one = await previewed([cashCells({ fund: 'ABCPK1234F' }), cashCells()])
+    await service.call('POST', `/v1/offline-imports/${textIn(one, 'id')}/commit`)
+    const kept = await service.rows<{ row: string }>(
+      'select to_jsonb(r)::text as row from offline_import_rows r order by line',
+    )
+    expect(kept[0]?.row).to.contain('unknown_fund').and.not.contain('ABCPK1234F')
+  })
+
   it('of one tax id and five thousand names is looked at within seconds', async function () {
     this.timeout(120_000)
     const rows = Array.from({ length: ROWS_MAX }, (_none, n) =>

@@ -35,7 +35,8 @@ export async function pageAt(
   place: Place,
 ): Promise<Listed> {
   if (poll.window_pages >= PAGES_MAX) {
-    const detail = `The list has ${PAGES_MAX} pages and more from ${place.window.from.toISOString()} on.`
+    const from = place.window.from.toISOString()
+    const detail = `The list has ${PAGES_MAX} pages and more from ${from} on.`
     throw new Problem('gateway_unavailable', { detail, retryAfter: ENDLESS_SECONDS })
   }
   const listedAt = new Date()

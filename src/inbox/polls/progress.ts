@@ -27,7 +27,7 @@ const BACKOFF: Backoff = { firstMs: 30_000, mostMs: 3_600_000, attemptsMax: Infi
 const PROBLEM_LENGTH_MAX = 1000
 /** So many failures about one window in a row are taken for its length. */
 const FAILURES_TO_SHORTEN = 3
-/** Pages of one window: half a million rows, beyond which it is cut, or its pages go in a circle. */
+/** Pages of one window: with more it is cut, for it is too long or its pages go in a circle. */
 export const PAGES_MAX = 5000
 /** After so many, some hours, what a person asked for no longer keeps the timetable waiting. */
 const ASKED_FAILURES_MAX = 12
