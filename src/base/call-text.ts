@@ -127,7 +127,11 @@ class Secrets {
     // The longest first, so that none is left of which another is a part.
     this.#sorted ??= [...this.#long].sort((one, other) => other.length - one.length)
     for (const secret of this.#sorted) {
-      clean = clean.replaceAll(secret, LEFT_OUT)
+      // Banks write names in capitals.
+      if (clean.toLowerCase().includes(secret.toLowerCase())) {
+        const letters = secret.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
+        clean = clean.replaceAll(new RegExp(letters, 'giu'), LEFT_OUT)
+      }
     }
     if (clean.length > WORDS_MAX) {
       // No half of an address or a number is left at the end.

@@ -24,6 +24,20 @@ export async function loadEnabledAccount(
   return account
 }
 
+/** As `loadGatewayAccount`, for what was begun at that account; for another it throws the same. */
+export async function loadSameAccount(
+  trx: Trx,
+  keyring: Keyring,
+  begun: { gateway: GatewayName; account: string },
+): Promise<GatewayAccount> {
+  const account = await loadGatewayAccount(trx, keyring, begun.gateway)
+  if (account.account !== begun.account) {
+    const detail = `It is of ${begun.gateway} account ${begun.account}, which was exchanged since.`
+    throw new Problem('unknown_gateway', { detail, moved: 'no' })
+  }
+  return account
+}
+
 /** Throws `unknown_gateway` where the organisation has no account at that gateway. */
 export async function loadGatewayAccount(
   trx: Trx,

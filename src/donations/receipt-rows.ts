@@ -71,6 +71,7 @@ const OF_MONEY_GONE: ReadonlySet<Fact['kind']> = new Set([
   'refund_processed',
   'refund_failed',
   'dispute_lost',
+  'dispute_credited',
 ])
 
 /**

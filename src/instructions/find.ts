@@ -3,6 +3,7 @@ import { build, type Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import { COLUMNS, type Instruction, type Kind, type State } from './instruction.ts'
+import { assertMayBear } from './payout.ts'
 import { move, noteSteps } from './rows.ts'
 
 export interface Step {
@@ -93,7 +94,10 @@ export async function cancel(
   return await moved(trx, found, 'cancelled', { by, reason })
 }
 
-/** Lets one go that needed another's consent; `person` is not who asked. */
+/**
+ * Lets one go that needed another's consent; `person` is not who asked. Throws `instruction_state`,
+ * and as `instructPayout` does for the account that bears it: it may have been closed since.
+ */
 export async function consent(
   trx: Trx,
   instructionId: string,
@@ -101,6 +105,9 @@ export async function consent(
 ): Promise<Instruction> {
   const found = await lockInstruction(trx, instructionId)
   assertProposed(found)
+  if (found.paid_for !== null) {
+    await assertMayBear(trx, found.gateway, found.paid_for)
+  }
   const [row] = await trx.query<Instruction>(
     `update instructions
         set state = 'intended', approved_by = $3, approved_person = $4, approved_at = now(),

@@ -130,7 +130,7 @@ export async function instructCapture(
 }
 
 async function findPayment(trx: Trx, paymentId: string, kind: Kind): Promise<Paid> {
-  const [payment] = await trx.query<Paid>(
+  const [payment] = await trx.query<Paid | (Omit<Paid, 'gateway'> & { gateway: null })>(
     `select payment_id, gateway, account, gateway_payment_id, state, amount, currency,
             greatest(payment_left(org_id, payment_id, 'refund'), 0) as refundable,
             greatest(payment_left(org_id, payment_id, 'transfer'), 0) as transferable
@@ -139,6 +139,10 @@ async function findPayment(trx: Trx, paymentId: string, kind: Kind): Promise<Pai
   )
   if (payment === undefined) {
     throw new Problem('not_found', { detail: 'There is no such payment.', moved: 'no' })
+  }
+  if (payment.gateway === null) {
+    const detail = `The payment came past the gateways: nobody there can do a ${kind} for us.`
+    throw new Problem('not_offered', { detail, moved: 'no' })
   }
   const { refund, transfer, capture } = gateways[payment.gateway]
   const call = { refund, transfer, capture, payout: undefined }[kind]

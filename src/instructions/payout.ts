@@ -70,7 +70,7 @@ export async function instructPayout(
   if (known !== undefined) {
     return known
   }
-  await assertMayBear(trx, asked.paidFor)
+  await assertMayBear(trx, asked.gateway, asked.paidFor)
   return await insertInstruction(trx, wanted, asker)
 }
 
@@ -126,9 +126,14 @@ async function payoutAccountOf(
 
 /**
  * What was paid has to find its account: one that is open, and that may stand at any balance,
- * because by then the money is gone.
+ * because by then the money is gone. Throws `payout_limits`, `unknown_account`, `account_closed`
+ * and `account_frozen` (moved: no).
  */
-async function assertMayBear(trx: Trx, code: string): Promise<void> {
+export async function assertMayBear(trx: Trx, gateway: GatewayName, code: string): Promise<void> {
+  if (code === `assets:payout-balance:${gateway}`) {
+    const detail = `${code} is what it is paid from: say what it is paid for.`
+    throw new Problem('payout_limits', { detail, moved: 'no' })
+  }
   const found = await loadAccounts(trx, [{ account: code, currency: 'INR' }])
   const account = found.get(keyOf(code, 'INR'))
   if (account === undefined) {

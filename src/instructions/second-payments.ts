@@ -30,25 +30,46 @@ export async function refundSecondPayments(
   return second.length
 }
 
-/** Our ids of the payments that the rule is for, the oldest first. */
+/**
+ * Our ids of the payments that the rule is for, the oldest first: together no more than what lies
+ * in the unidentified receipts and is not on its way back already.
+ */
 export async function secondPayments(trx: Trx): Promise<{ payment_id: string }[]> {
   return await trx.query<{ payment_id: string }>(
-    `select p.payment_id
-       from organisations o
-       join payments p on p.org_id = o.org_id and p.state = 'captured'
-        and p.booked_to = 'liabilities:unidentified-receipts' and p.donation_id is null
-        and p.captured_at < now() - o.refund_duplicates_after_hours * interval '1 hour'
-       join donations d on d.org_id = p.org_id and d.gateway = p.gateway
-        and d.order_ref = p.order_ref and d.state = 'paid' and d.payment_id <> p.payment_id
-       join accounts a on a.org_id = p.org_id and a.code = p.booked_to
-        and a.currency = p.currency and a.credits - a.debits >= p.amount
-      where o.org_id = $1 and p.amount = payment_left(p.org_id, p.payment_id, 'refund')
-        and not exists (select from instructions i
-             where i.payment_id = p.payment_id and i.org_id = p.org_id and i.kind = 'refund')
-        and not exists (select from refunds r
-             where r.gateway_payment_id = p.gateway_payment_id and r.org_id = p.org_id
-               and r.gateway = p.gateway and r.account = p.account)
-      order by p.captured_at, p.payment_id limit $2`,
+    `select payment_id
+       from (
+         select p.payment_id, p.captured_at, a.credits - a.debits
+                  - sum(p.amount) over (
+                      partition by p.currency order by p.captured_at, p.payment_id)
+                  - coalesce((
+                      select sum(i.amount) from instructions i
+                        join payments b on b.org_id = i.org_id and b.payment_id = i.payment_id
+                       where i.org_id = $1 and i.kind = 'refund' and i.currency = p.currency
+                         and i.state in ('proposed', 'intended', 'sending', 'accepted', 'unknown')
+                         and b.booked_to = p.booked_to
+                         and not exists (select from refunds r
+                              where r.gateway_payment_id = i.gateway_payment_id
+                                and r.org_id = i.org_id and r.gateway = i.gateway
+                                and r.account = i.account
+                                and (r.reference = i.reference
+                                     or r.gateway_refund_id = i.gateway_ref))), 0) as rest
+           from organisations o
+           join payments p on p.org_id = o.org_id and p.state = 'captured'
+            and p.booked_to = 'liabilities:unidentified-receipts' and p.donation_id is null
+            and p.captured_at < now() - o.refund_duplicates_after_hours * interval '1 hour'
+           join donations d on d.org_id = p.org_id and d.gateway = p.gateway
+            and d.order_ref = p.order_ref and d.state = 'paid' and d.payment_id <> p.payment_id
+           join accounts a on a.org_id = p.org_id and a.code = p.booked_to
+            and a.currency = p.currency
+          where o.org_id = $1 and p.amount = payment_left(p.org_id, p.payment_id, 'refund')
+            and not exists (select from instructions i
+                 where i.payment_id = p.payment_id and i.org_id = p.org_id and i.kind = 'refund')
+            and not exists (select from refunds r
+                 where r.gateway_payment_id = p.gateway_payment_id and r.org_id = p.org_id
+                   and r.gateway = p.gateway and r.account = p.account)
+       ) second
+      where rest >= 0
+      order by captured_at, payment_id limit $2`,
     [trx.scope, TOGETHER],
   )
 }

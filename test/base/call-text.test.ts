@@ -118,6 +118,16 @@ describe('the text of a call', () => {
     )
   })
 
+  it('shows no name that a bank echoes in capitals', () => {
+    const contact = { name: 'Ravi (Émile) Rao', email: 'ravi@okbank' }
+    const text = said({
+      requestBody: JSON.stringify({ contact }),
+      answer: JSON.stringify({ error: { description: 'RAVI (ÉMILE) RAO is not known.' } }),
+    })
+    expect(text.answer).to.equal('{"error":{"description":"… is not known."}}')
+    expect(text.clean('No ravi (émile) rao here')).to.equal('No … here')
+  })
+
   it('shows nothing that only looks harmless by its name', () => {
     const odd = {
       id: 'asha@upi',

@@ -212,6 +212,21 @@ describe('Razorpay: a refund', () => {
     expect(problem.message).to.contain('greater than')
   })
 
+  it('is unknown where the answer tells of another payment, amount or reference', async () => {
+    for (const change of [
+      { payment_id: 'pay_another' },
+      { amount: 1 },
+      { receipt: 'ANOTHER001' },
+    ]) {
+      nock(HOST)
+        .post(`${paymentPath}/refund`)
+        .reply(200, { ...REFUND, ...change })
+      const odd = await rejectionOf(refund(RAZORPAY, WANTED, soon()))
+      const said = [odd.code, odd.extras.moved]
+      expect(said, JSON.stringify(change)).to.deep.equal(['gateway_unavailable', 'unknown'])
+    }
+  })
+
   it('of which the answer is lost is unknown, and found again by its reference', async () => {
     nock(HOST).post(`${paymentPath}/refund`).reply(504, '')
     const problem = await rejectionOf(refund(RAZORPAY, WANTED, soon()))

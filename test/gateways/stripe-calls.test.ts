@@ -271,6 +271,24 @@ describe('Stripe: a refund', () => {
     expect([odd.code, odd.extras.moved]).to.deep.equal(['gateway_unavailable', 'unknown'])
   })
 
+  it('is unknown where the answer tells of another charge or amount', async () => {
+    for (const change of [{ charge: 'ch_another' }, { amount: 99_999 }, { object: 'charge' }]) {
+      paid()
+      host().post('/v1/refunds').reply(200, refundOf(change))
+      const odd = await rejectionOf(refund(STRIPE, REFUND, soon()))
+      const said = [odd.code, odd.extras.moved]
+      expect(said, JSON.stringify(change)).to.deep.equal(['gateway_unavailable', 'unknown'])
+    }
+  })
+
+  it('is not called missing by an answer that is no list', async () => {
+    for (const answer of [{}, { object: 'list', data: {} }]) {
+      answers('refunds', 200, answer)
+      const odd = await rejectionOf(findRefund(STRIPE, REFUND, soon()))
+      expect(odd.code).to.equal('gateway_unavailable')
+    }
+  })
+
   it('is found again by its reference among the refunds of the charge', async () => {
     const other = refundOf({ id: 're_other', metadata: {} })
     const list = { object: 'list', data: [other, refundOf()], has_more: false }

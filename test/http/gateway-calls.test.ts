@@ -19,7 +19,8 @@ describe('calls to gateways', () => {
     gateway = await startMoodyServer()
     service = await startTestService({
       gatewaysUrl: gateway.url,
-      env: { GATEWAY_TIMEOUT_MS: '150', GATEWAY_BREAKER_MS: String(RESET_MS) },
+      // Long enough for a second attempt after whatever wait the jitter makes.
+      env: { GATEWAY_TIMEOUT_MS: '450', GATEWAY_BREAKER_MS: String(RESET_MS) },
     })
     await service.database.asOwner(async (client) => {
       const other = testOrganisation(gateway.url, { orgId: 2, slug: 'other' })

@@ -18,9 +18,17 @@ const PAID = 10_000
 
 type Step =
   | { do: 'refund' | 'transfer' | 'payout'; amount: number }
-  | { do: 'work' | 'later' | 'two workers' | 'die before' | 'die after' | 'cancel' }
+  | { do: 'work' | 'later' | 'two workers' | 'die before' | 'die after' }
+  | { do: 'cancel' | 'key away' }
   | { do: 'webhook'; which: number; times: number }
   | { do: 'mishap'; mishap: Mishap }
+
+/** Whoever looks for a gateway here is dead. */
+const DEADLY = new Proxy(gateways, {
+  get() {
+    throw new Error('killed')
+  },
+})
 
 const amount = fc.integer({ min: 1, max: 6000 })
 
@@ -42,6 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('key away' as const) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -107,7 +116,10 @@ describe('money that is told to move, in any order of events', () => {
         await shop.later()
         return
       case 'die before':
-        // No key opens the account: it ends between the note and the call.
+        // It ends between the note and the call.
+        await send({ gateways: DEADLY })
+        return
+      case 'key away':
         await send({ keyring: { sealWith: 'none', keys: new Map() } })
         return
       case 'die after':

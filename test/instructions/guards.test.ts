@@ -44,6 +44,18 @@ describe('the database’s rules for instructions', () => {
     )
   })
 
+  it('let nothing end that no gateway was told, nor be called approved afterwards', async () => {
+    const told = ', sends = 1, first_sent_at = now()'
+    for (const sql of [
+      setState('done', `${told}, ended_at = now()`),
+      setState('failed', `${told}, ended_at = now()`),
+      setState('accepted', told),
+      setState('intended', `, approved_by = 'x', approved_person = 'y', approved_at = now()`),
+    ]) {
+      expect(await refusalOf(role, [sql]), sql).to.match(/^23001 bahi: instruction /)
+    }
+  })
+
   it('let nobody change what was asked, remove it, or rewrite a step', async () => {
     for (const sql of [
       'update instructions set amount = 1',

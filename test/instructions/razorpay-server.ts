@@ -14,6 +14,8 @@ export type Mishap =
   | 'bad_gateway'
   /** It is refused. */
   | 'refused'
+  /** It is refused in these words. */
+  | { echo: string }
 
 export interface Moved {
   kind: 'refund' | 'payout' | 'transfer' | 'capture'
@@ -95,8 +97,9 @@ export async function startRazorpay(): Promise<FakeRazorpay> {
       request.socket.destroy()
       return
     }
-    const [status, done] =
-      mishap === 'refused' ? no('It says no.') : act(known, path, sent, request)
+    const words =
+      mishap === 'refused' ? 'It says no.' : typeof mishap === 'object' ? mishap.echo : undefined
+    const [status, done] = words === undefined ? act(known, path, sent, request) : no(words)
     if (mishap === 'answer_lost') {
       request.socket.destroy()
     } else {

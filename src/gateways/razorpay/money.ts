@@ -127,7 +127,9 @@ export async function refund(
     },
     options,
   )
-  if (answer['payment_id'] !== gatewayPaymentId || answer['amount'] !== amount) {
+  // An answer that leaves our reference out may still be ours; one with another's is not.
+  const isOurs = (answer['receipt'] ?? reference) === reference
+  if (answer['payment_id'] !== gatewayPaymentId || answer['amount'] !== amount || !isOurs) {
     throw unusable('the refund that was asked for', true)
   }
   return answerOf(account, answer, true)

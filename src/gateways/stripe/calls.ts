@@ -195,8 +195,10 @@ export async function refund(
     movesMoney: true,
   } as const
   const made = await tell(account, doing, options)
-  if (made['object'] !== 'refund') {
-    throw unavailable('Stripe answered with something that is not a refund.', { moved: 'unknown' })
+  const isOurs = idAt(made, 'charge') === gatewayPaymentId && textOf(made['amount']) === units
+  if (made['object'] !== 'refund' || !isOurs) {
+    const detail = 'Stripe answered with something that is not the refund that was asked for.'
+    throw unavailable(detail, { moved: 'unknown' })
   }
   return answerOf(made)
 }
@@ -208,10 +210,11 @@ export async function findRefund(
   options: CallOptions,
 ): Promise<RefundAnswer | null> {
   const list = await refundsOf(account, usable(gatewayPaymentId), options)
-  const rows: unknown = list?.['data']
-  const found = (Array.isArray(rows) ? rows : [])
-    .filter(isObject)
-    .find((row) => referenceIn(row) === reference)
+  const rows: unknown = list === undefined ? [] : list['data']
+  if (!Array.isArray(rows)) {
+    throw unavailable('Stripe answered with something that is not a list of refunds.')
+  }
+  const found = rows.filter(isObject).find((row) => referenceIn(row) === reference)
   if (found === undefined && list?.['has_more'] === true) {
     throw unavailable(`${gatewayPaymentId} has more refunds than are looked through.`)
   }

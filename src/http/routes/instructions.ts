@@ -138,7 +138,15 @@ function approveOperation({ bells }: Parts): Operation {
       key: 'optional',
       body: z.strictObject({ reason }),
       answers: { 200: { what: 'Approved.', body: instruction } },
-      problems: ['instruction_state', 'own_proposal', 'maker_left'],
+      problems: [
+        'instruction_state',
+        'own_proposal',
+        'maker_left',
+        'payout_limits',
+        'unknown_account',
+        'account_closed',
+        'account_frozen',
+      ],
     },
     {
       queue: 'journal',

@@ -18,7 +18,7 @@ export interface Errand {
   gateway: Gateway
   account: GatewayAccount
   instruction: Instruction
-  /** Opens the beneficiary of a payout; called once, just before the call. */
+  /** Opens the beneficiary of a payout: just before the call, and to keep it out of its words. */
   beneficiary(): Beneficiary
 }
 

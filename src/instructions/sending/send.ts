@@ -1,17 +1,18 @@
 /** Carries instructions out: written down first, then told to the gateway, then its answer. */
 import { delayAfter, type Backoff } from '../../base/backoff.ts'
 import type { CallOptions, CallsOut } from '../../base/calls-out.ts'
-import { unseal, type Keyring } from '../../base/crypto.ts'
+import type { Keyring } from '../../base/crypto.ts'
 import type { Database, Trx } from '../../base/db.ts'
 import type { Log } from '../../base/log.ts'
 import { messageOf, Problem } from '../../base/problem.ts'
-import { loadGatewayAccount } from '../../donations/gateway-account.ts'
-import type { Beneficiary, Told } from '../../gateways/asked.ts'
+import { loadSameAccount } from '../../donations/gateway-account.ts'
+import type { Told } from '../../gateways/asked.ts'
 import type { GatewayName } from '../../gateways/fact.ts'
-import type { Gateway } from '../../gateways/gateway.ts'
-import { boundTo, RULE_ACTOR, type Instruction } from '../instruction.ts'
+import type { Gateway, GatewayAccount } from '../../gateways/gateway.ts'
+import { RULE_ACTOR, type Instruction } from '../instruction.ts'
 import { move, type Move } from '../rows.ts'
 import { settleOne } from '../settle.ts'
+import { beneficiaryOf, withoutBeneficiary } from './beneficiary.ts'
 import { carryOut, find, isRepeatable, OPERATIONS, type Errand, type Said } from './call.ts'
 import { CLAIM_SECONDS, claimDue, sendAgain, type Claimed } from './claim.ts'
 
@@ -50,9 +51,11 @@ const ACTOR = RULE_ACTOR
  * number of workers at once, and to be killed between any two steps.
  */
 export async function sendDue(parts: SendingParts, orgId: number): Promise<number> {
+  // Before the claim runs: the database's clock starts it later than ours.
+  const takenAt = performance.now()
   const claimed = await claimDue(parts.db, orgId)
   const results = await Promise.allSettled(
-    claimed.map(async (one) => await carryOn(parts, orgId, one)),
+    claimed.map(async (one) => await carryOn({ parts, takenAt, orgId }, one)),
   )
   for (const [index, result] of results.entries()) {
     if (result.status === 'rejected') {
@@ -64,16 +67,22 @@ export async function sendDue(parts: SendingParts, orgId: number): Promise<numbe
   return claimed.length
 }
 
-async function carryOn(parts: SendingParts, orgId: number, claimed: Claimed): Promise<void> {
-  const takenAt = performance.now()
+async function carryOn(taken: Omit<Job, 'errand'>, claimed: Claimed): Promise<void> {
+  const { parts, orgId } = taken
   const { was, ...instruction } = claimed
   const { gateway: name } = instruction
-  const account = await parts.db.read(
-    orgId,
-    async (trx) => await loadGatewayAccount(trx, parts.keyring, name),
-  )
-  if (account.account !== instruction.account) {
-    throw new Error(`${instruction.instruction_id} is of another account at ${name}`)
+  let account: GatewayAccount
+  try {
+    account = await parts.db.read(
+      orgId,
+      async (trx) => await loadSameAccount(trx, parts.keyring, instruction),
+    )
+  } catch (error) {
+    const hand = { parts, orgId, errand: { instruction } }
+    await (was === 'intended'
+      ? note(hand, { ...untold(instruction), detail: messageOf(error) })
+      : stay(hand, messageOf(error)))
+    return
   }
   const errand: Errand = {
     gateway: parts.gateways[name],
@@ -81,7 +90,7 @@ async function carryOn(parts: SendingParts, orgId: number, claimed: Claimed): Pr
     instruction,
     beneficiary: () => beneficiaryOf(parts.keyring, orgId, instruction),
   }
-  const job: Job = { parts, takenAt, orgId, errand }
+  const job: Job = { ...taken, errand }
   if (was === 'intended') {
     await tell(job)
   } else if (was === 'sending' && instruction.kind === 'capture') {
@@ -92,6 +101,11 @@ async function carryOn(parts: SendingParts, orgId: number, claimed: Claimed): Pr
   }
 }
 
+/** The gateway heard nothing: it is tried again, and can be cancelled until then. */
+function untold({ sends }: Instruction): Pick<Move, 'to' | 'againInSeconds'> {
+  return { to: 'intended', againInSeconds: secondsIn(SOON, sends) }
+}
+
 interface Job {
   parts: SendingParts
   /** When it was taken in hand, on this process's own clock. */
@@ -99,6 +113,9 @@ interface Job {
   orgId: number
   errand: Errand
 }
+
+/** What is needed to write down how far one is. */
+type Hand = Pick<Job, 'parts' | 'orgId'> & { errand: Pick<Errand, 'instruction'> }
 
 /** Tells the gateway; the row says `sending` already. */
 async function tell(job: Job): Promise<void> {
@@ -149,15 +166,14 @@ function movedBy(error: unknown): 'yes' | 'no' | 'unknown' {
 /** The gateway said no, or nothing, or could not be reached. */
 async function noteFailure(job: Job, error: unknown, mayHaveArrived: boolean): Promise<void> {
   const { instruction } = job.errand
-  const detail = messageOf(error)
+  const detail = withoutBeneficiary(messageOf(error), job.errand)
   const inDoubt = instruction.in_doubt || mayHaveArrived
   const isNo =
     error instanceof Problem &&
     movedBy(error) === 'no' &&
     !['gateway_unavailable', 'unavailable'].includes(error.code)
   if (!inDoubt) {
-    const to = isNo ? 'refused' : 'intended'
-    await note(job, { to, detail, againInSeconds: secondsIn(SOON, instruction.sends) })
+    await note(job, { ...(isNo ? { to: 'refused' } : untold(instruction)), detail })
     return
   }
   if (isNo && !mayHaveArrived && (await isUnknownThere(job))) {
@@ -194,7 +210,7 @@ async function ask(job: Job): Promise<void> {
   try {
     said = await call(job, OPERATIONS[kind].asks, true, async (options) => find(errand, options))
   } catch (error) {
-    await stay(job, messageOf(error))
+    await stay(job, withoutBeneficiary(messageOf(error), job.errand))
     return
   }
   if (said !== null) {
@@ -211,7 +227,7 @@ async function ask(job: Job): Promise<void> {
   }
 }
 
-async function stay(job: Job, detail: string): Promise<void> {
+async function stay(job: Hand, detail: string): Promise<void> {
   const { instruction } = job.errand
   const { state, claims, first_sent_at: since } = instruction
   if (state === 'sending' && minutesSince(since) > REPEAT_HOURS * 60) {
@@ -247,7 +263,7 @@ async function noteSaid(job: Job, said: Said): Promise<void> {
   )
 }
 
-async function note(job: Job, wanted: Omit<Move, 'instruction' | 'actor'>): Promise<void> {
+async function note(job: Hand, wanted: Omit<Move, 'instruction' | 'actor'>): Promise<void> {
   const { parts, orgId, errand } = job
   const { instruction } = errand
   await parts.db.transact(
@@ -267,20 +283,6 @@ async function call<Answer>(
 ): Promise<Answer> {
   const { gateway: service } = errand.instruction
   return await parts.out({ orgId, service, operation, repeatable }, work)
-}
-
-function beneficiaryOf(keyring: Keyring, orgId: number, instruction: Instruction): Beneficiary {
-  const { beneficiary_sealed: sealed, instruction_id: id } = instruction
-  try {
-    if (sealed === null) {
-      throw new Error('it has no beneficiary')
-    }
-    return JSON.parse(unseal(keyring, sealed, boundTo(orgId, id)).toString()) as Beneficiary
-  } catch (error) {
-    // A key that is away may come back: nothing was sent, and it is tried again.
-    const detail = `The beneficiary cannot be opened: ${messageOf(error)}`
-    throw new Problem('unavailable', { detail, moved: 'no', cause: error })
-  }
 }
 
 function minutesSince(instant: Date | null): number {
