@@ -116,7 +116,7 @@ describe('an instruction with something in its way', () => {
     }
   })
 
-  it('is never borne by what it is paid from: the books would not show that it is gone', async () => {
+  it('is never borne by what it is paid from, which would hide that it is gone', async () => {
     const paidFor = { paid_for: 'assets:payout-balance:razorpay' }
     const answer = await shop.post('/v1/payouts', { ...PAYOUT, ...paidFor })
     expect(answer.json).to.include({ code: 'payout_limits', moved: 'no' })
