@@ -79,10 +79,12 @@ export async function describeRunning(
     endpoints[row.gateway] = endpointOf(row, config.dataKeys)
   }
   const service = { subject: 'simulator', orgId: DEMO_ORG_ID, role: 'service' } as const
+  const admin = { subject: 'simulator', orgId: DEMO_ORG_ID, role: 'admin' } as const
   return {
     api_url: apiUrl,
     test_gateways_url: gatewaysUrl,
     token: signToken(service, config.jwtSecret, TOKEN_LIFETIME_S),
+    admin_token: signToken(admin, config.jwtSecret, TOKEN_LIFETIME_S),
     endpoints,
   }
 }
