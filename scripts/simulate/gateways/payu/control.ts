@@ -103,8 +103,30 @@ export function createPayuControl(books: PayuBooks) {
     ),
     /** A payment as somebody else made it; nobody is told by us. */
     know: action(
-      z.strictObject({ txnid: z.string().min(1).max(120), payment: PaymentShape }),
-      (told) => books.record(told.txnid, told.payment),
+      z.strictObject({
+        txnid: z.string().min(1).max(120),
+        payment: PaymentShape,
+        refunds: z
+          .array(z.strictObject({ id, amount: paise, token: z.string(), bankRef: z.string() }))
+          .max(20)
+          .default([]),
+      }),
+      ({ txnid, payment, refunds }) => {
+        for (const { id: requestId, amount, ...refund } of refunds) {
+          books.requests.put(requestId, {
+            ...refund,
+            requestId,
+            mihpayid: payment.mihpayid,
+            action: 'refund',
+            amount: BigInt(amount),
+            status: 'success',
+            arn: null,
+            at: books.now(),
+            settlementId: null,
+          })
+        }
+        return books.record(txnid, payment)
+      },
     ),
   }
 }

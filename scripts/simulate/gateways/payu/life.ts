@@ -1,7 +1,6 @@
 /** What happens to payments at PayU: paid, captured, given back, contested, settled. */
-import { createHash } from 'node:crypto'
-import { formatDecimal } from '../../../../src/base/money.ts'
 import { payuBody, payuTruth, type PayuPayment, type PayuState } from '../../payu-bodies.ts'
+import { payuDisputeCall, payuRefundCall } from '../../payu-json.ts'
 import { digitsFrom } from '../../random.ts'
 import { Impossible, newId } from '../wire.ts'
 import { paiseOf, type KnownPayment, type PayuBooks, type Request } from './books.ts'
@@ -107,28 +106,11 @@ export function finishRefund(
   return after
 }
 
-/** The id comes with blanks around it, and the ARN as a number, where there is one. */
 function tellRefund(books: PayuBooks, refund: Request): void {
   const { key } = books.merchant()
-  const body = JSON.stringify({
-    additionalValue1: null,
-    bank_arn: refund.arn === null ? null : Number(refund.arn),
-    refund_mode: 'Back to Source',
-    bank_ref_num: refund.bankRef,
-    key,
-    amt: formatDecimal(refund.amount, 'INR'),
-    remark: refund.status === 'failure' ? 'The account is closed' : null,
-    status: refund.status,
-    token: refund.token,
-    mihpayid: ` ${refund.mihpayid} `,
-    request_id: refund.requestId,
-    merchantTxnId: books.payments.find(refund.mihpayid)?.txnid ?? '',
-    additionalValue2: null,
-    action: 'refund',
-  })
-  const headers = { 'content-type': 'application/json' }
-  const type = `refund.${refund.status}`
-  books.tell({ type, about: refund.requestId, call: () => ({ headers, body }) })
+  const txnid = books.payments.find(refund.mihpayid)?.txnid ?? ''
+  const call = payuRefundCall({ ...refund, key, txnid })
+  books.tell({ type: `refund.${refund.status}`, about: refund.requestId, call: () => call })
 }
 
 export interface Contest {
@@ -145,45 +127,13 @@ export interface Contest {
 export function dispute(books: PayuBooks, contest: Contest): Contest {
   const { key } = books.merchant()
   books.payments.get(contest.mihpayid)
-  const now = books.now().toISOString().replace('Z', '+00:00')
-  const dispute = {
-    type: 'payments',
-    event: 'dispute',
-    created_at: now,
-    updated_at: now,
-    mid: '8000001',
-    cb_id: contest.disputeId,
-    txn_id: contest.mihpayid,
-    cb_type: contest.type,
-    due_date: new Date(books.now().getTime() + 7 * 24 * 3_600_000).toISOString().slice(0, 10),
-    cb_amount: formatDecimal(contest.amount, 'INR').replace(/0$/, ''),
-    cb_status: contest.status,
-    reason_code: 'Fraud - Card Absent Environment',
-  }
-  const body = JSON.stringify(dispute)
-  const { txn_id, cb_amount, cb_id, cb_type, cb_status } = dispute
-  const status = cb_status.replaceAll(/\s+/g, '')
-  const parts = [key, txn_id, cb_amount, cb_id, cb_type, status]
+  const told = { ...contest, key, at: books.now() }
   books.tell({
-    type: `dispute.${status}`,
-    about: cb_id,
-    call: (salt) => ({
-      headers: {
-        'content-type': 'application/json',
-        ...(contest.isSigned ? signatureOf([...parts, salt]) : {}),
-      },
-      body,
-    }),
+    type: `dispute.${contest.status.replaceAll(/\s+/g, '')}`,
+    about: contest.disputeId,
+    call: (salt) => payuDisputeCall(told, contest.isSigned ? salt : null),
   })
   return contest
-}
-
-function signatureOf(parts: readonly string[]): Record<string, string> {
-  const signature = createHash('sha512').update(parts.join('|')).digest('hex')
-  return {
-    'x-payu-dispute-webhook-signature-v2': signature,
-    'x-payu-dispute-webhook-algorithm': 'SHA512',
-  }
 }
 
 const TAKES = new Set(['refund', 'chargeback'])

@@ -1,5 +1,5 @@
 /** Stripe's books in memory: objects as they are without expansion, and events about them. */
-import { createHmac } from 'node:crypto'
+import { stripeSignature } from '../../sign.ts'
 import { createShelf, type Shelf } from '../shelf.ts'
 import { Impossible, newId, secondsOf, wordAt } from '../wire.ts'
 import type { Entity, Json, Reply, Tell } from '../wire.ts'
@@ -105,13 +105,11 @@ function eventOf(type: string, object: Entity, now: Date): Entity {
 }
 
 function signed(body: string, secret: string, at: Date) {
-  const time = secondsOf(at)
-  const v1 = createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')
   return {
     headers: {
       'content-type': 'application/json; charset=utf-8',
       'user-agent': 'Stripe/1.0 (bahi simulate)',
-      'stripe-signature': `t=${time},v1=${v1}`,
+      'stripe-signature': stripeSignature(body, secret, secondsOf(at)),
     },
     body,
   }
