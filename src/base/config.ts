@@ -29,6 +29,8 @@ export interface Config {
   filesDir: string
   /** Milliseconds until a call to a gateway is given up. */
   gatewayTimeoutMs: number
+  /** Milliseconds for which a gateway's operation that fails is left alone; 0: it never is. */
+  gatewayBreakerMs: number
   /** Where webhooks may go beside public addresses: to this machine, outside production. */
   webhookReach: { loopback: boolean }
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
@@ -138,6 +140,7 @@ const schema = z.object({
   }),
   FILES_DIR: z.string().min(1).default('data/files'),
   GATEWAY_TIMEOUT_MS: integer(100, 60_000).default(8000),
+  GATEWAY_BREAKER_MS: integer(0, 600_000).default(30_000),
   WEBHOOKS_ALLOW_PRIVATE: z.enum(['true', 'false']).default('false'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
   RATE_LIMITS: rateLimits.default({}),
@@ -187,6 +190,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     dataKeys: read.DATA_KEYS,
     filesDir: read.FILES_DIR,
     gatewayTimeoutMs: read.GATEWAY_TIMEOUT_MS,
+    gatewayBreakerMs: read.GATEWAY_BREAKER_MS,
     webhookReach: { loopback: read.WEBHOOKS_ALLOW_PRIVATE === 'true' },
     logLevel: read.LOG_LEVEL,
     rateLimits: read.RATE_LIMITS,

@@ -1,7 +1,10 @@
 /** Opens what every process of the service needs, from its configuration, and closes it again. */
 import { openRedisCache } from './cache-redis.ts'
 import { openNearCache, type NearCache, type TextCache } from './cache.ts'
-import { openCallsOut, type CallsOut } from './calls-out.ts'
+import { openBreakerStates } from './breaker-states.ts'
+import { openBreakers } from './breakers.ts'
+import { openCallLog, type CallLog } from './call-log.ts'
+import { BREAKER_SETTINGS, openCallsOut, type CallsOut } from './calls-out.ts'
 import type { Config } from './config.ts'
 import type { Keyring } from './crypto.ts'
 import { openDatabase, type Database } from './db.ts'
@@ -21,6 +24,8 @@ export interface Parts {
   caches: Caches
   /** The way out to the gateways. */
   out: CallsOut
+  /** Where the calls that go out are written down. */
+  callLog: CallLog
   close(): Promise<void>
 }
 
@@ -50,6 +55,11 @@ export function openParts(config: Config, name: string): Parts {
   const near = openNearCache({ ttlMs: NEAR_MS, entriesMax: NEAR_ENTRIES_MAX })
   const { redisUrl: url, redisPrefix: prefix } = config
   const shared = url === null ? near : openRedisCache({ url, prefix, ttlMs: SHARED_MS, log })
+  const callLog = openCallLog(db, log)
+  const breakers = openBreakers({ ...BREAKER_SETTINGS, resetMs: config.gatewayBreakerMs }, () =>
+    states.say(),
+  )
+  const states = openBreakerStates(db, log, name, breakers.all)
   return {
     config,
     log,
@@ -59,8 +69,16 @@ export function openParts(config: Config, name: string): Parts {
     queues,
     bells,
     caches: { near, shared },
-    out: openCallsOut({ timeoutMs: config.gatewayTimeoutMs }),
+    out: openCallsOut({
+      timeoutMs: config.gatewayTimeoutMs,
+      breakers,
+      record: callLog.record,
+    }),
+    callLog,
     async close() {
+      breakers.close()
+      await states.close()
+      await callLog.written()
       shared.close()
       await bells.close()
       await db.close()

@@ -1,6 +1,7 @@
 /** Captures and what they pay for: an open donation, or nothing that anybody knows of. */
 import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
+import { together } from '../base/together.ts'
 import type { TraceContext } from '../base/tracing.ts'
 import type { PaymentCaptured } from '../gateways/fact.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
@@ -30,9 +31,13 @@ export async function loadDonations(
     return new Map()
   }
   const rows = await trx.query<Donation>(
-    `select donation_id, gateway, order_ref, state, amount, currency, fund
-       from donations
-      where org_id = $1 and (gateway, order_ref) in (select * from unnest($2::text[], $3::text[]))`,
+    `select d.*
+       from unnest($2::text[], $3::text[]) as w (gateway, order_ref)
+      cross join lateral (
+        select donation_id, gateway, order_ref, state, amount, currency, fund
+          from donations
+         where org_id = $1 and gateway = w.gateway and order_ref = w.order_ref limit 1
+      ) d`,
     [trx.scope, withOrder.map((fact) => fact.gateway), withOrder.map((fact) => fact.orderRef)],
   )
   return new Map(rows.map((row) => [`${row.gateway} ${row.order_ref}`, row]))
@@ -100,12 +105,16 @@ export async function closeDonations(
   if (paid.length === 0) {
     return
   }
-  await trx.query(
+  const marked = trx.query(
     `update donations d
         set state = 'paid', payment_id = n.payment_id, paid_at = n.paid_at
        from unnest($2::text[], $3::text[], $4::timestamptz[])
          as n (donation_id, payment_id, paid_at)
-      where d.org_id = $1 and d.donation_id = n.donation_id`,
+      cross join lateral (
+        select ctid as place from donations
+         where org_id = $1 and donation_id = n.donation_id limit 1
+      ) at
+      where d.ctid = at.place`,
     [
       trx.scope,
       paid.map((one) => one.donationId),
@@ -113,7 +122,7 @@ export async function closeDonations(
       paid.map((one) => one.paidAt),
     ],
   )
-  await trx.query(
+  const promised = trx.query(
     `insert into outbox (org_id, outbox_id, topic, subject, trace_context)
      select $1, n.outbox_id, 'issue_receipt', n.subject, n.trace
        from unnest($2::text[], $3::text[], $4::text[]) as n (outbox_id, subject, trace)`,
@@ -124,4 +133,5 @@ export async function closeDonations(
       paid.map((one) => one.trace),
     ],
   )
+  await together([marked, promised])
 }

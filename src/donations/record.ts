@@ -1,22 +1,39 @@
 /** Turns facts into what they mean: payments, refunds, disputes, paid donations, entries. */
 import type { Trx } from '../base/db.ts'
-import { refundsAboveCapture } from '../base/metrics.ts'
+import { refundsAboveCapture } from '../base/metrics-gateways.ts'
 import { Problem } from '../base/problem.ts'
-import type { PaymentCaptured, RefundFact } from '../gateways/fact.ts'
+import { together } from '../base/together.ts'
+import type { Fact, PaymentCaptured, RefundFact } from '../gateways/fact.ts'
 import type { Draft } from '../ledger/core/entry.ts'
-import { readRestricted } from '../ledger/periods/periods.ts'
+import { settleByFacts } from '../instructions/settle.ts'
+import { readRestricted, type RestrictedPeriod } from '../ledger/periods/periods.ts'
 import { datedLate } from '../ledger/posting/late.ts'
 import type { PostResult } from '../ledger/posting/post.ts'
-import { insertFacts, conflict, sortOut, type Outcomes, type ToldFact } from '../payments/facts.ts'
-import { filledBy, fillInParked, loadParked, saveParked } from '../payments/parked.ts'
+import { isHeard } from '../notifications/outbox/announce.ts'
+import {
+  conflict,
+  insertFacts,
+  loadFingerprints,
+  sortOut,
+  type Outcomes,
+  type ToldFact,
+} from '../payments/facts.ts'
+import { filledBy, fillInParked, loadParked, saveParked, type Parked } from '../payments/parked.ts'
 import { paymentKeyOf, type Captured } from '../payments/payments.ts'
 import { applyFact, draftOf, fillIn, loadRecords, saveRecords } from '../payments/records.ts'
 import type { Records } from '../payments/records.ts'
 import { applyReturned, countOverRefunded } from '../payments/refunds.ts'
 import { inOrder, type Sequence, type Step } from '../payments/steps.ts'
-import { closeDonations, loadDonations, placeCaptures, type Capture } from './captures.ts'
+import {
+  closeDonations,
+  loadDonations,
+  placeCaptures,
+  type Capture,
+  type Donations,
+} from './captures.ts'
 import { postInOrder, type Wanted } from './post-in-order.ts'
 import { returnsOf, type Return } from './returns.ts'
+import { cancelOrPromise } from './receipt-rows.ts'
 import { tellOfFacts } from './tell.ts'
 
 export type { Outcomes, ToldFact } from '../payments/facts.ts'
@@ -34,15 +51,15 @@ export async function recordFacts(
 ): Promise<Outcomes> {
   const outcomes: Outcomes = new Map(told.map(({ eventId }) => [eventId, null]))
   const facts = told.map(({ fact }) => fact)
-  const parked = await loadParked(trx, facts)
+  const books = await load(trx, facts)
+  const { parked, records } = books
   const waiting = [...parked.byKey.values()]
-  const { fresh, repeated, conflicting } = await sortOut(trx, told, waiting)
+  const { fresh, repeated, conflicting } = sortOut(told, waiting, books.recorded)
   for (const { eventId, fact } of conflicting) {
     outcomes.set(eventId, conflict(fact))
   }
-  const records = await loadRecords(trx, [...facts, ...waiting.map(({ fact }) => fact)])
   const sequence = inOrder(told, fresh, parked, records)
-  const done = await postSteps(trx, records, sequence, repeated)
+  const done = await postSteps(trx, books, sequence, repeated)
   for (const [step, problem] of done.refused) {
     // What is refused because its capture is waits for that; the others' events are tried again.
     const isParked = step.needs !== null && done.refused.has(step.needs)
@@ -76,22 +93,57 @@ export async function recordFacts(
     fillIn(records, fact, now)
     fillInParked(parked, fact)
   }
-  await insertFacts(trx, recorded)
-  await saveRecords(trx, records)
-  await saveParked(
-    trx,
-    [...sequence.waiting, ...parked.changed],
-    recorded.filter(({ wasParked }) => wasParked),
-  )
-  await closeDonations(trx, paidBy(recorded, records, done), now)
-  await tellOfFacts(
-    trx,
-    recorded.map((step) => ({ ...step, entryNo: done.posted.get(step)?.entryNo ?? null })),
-    records,
-    fundsOf(done),
-  )
+  const released = recorded.filter(({ wasParked }) => wasParked)
+  const news = recorded.map((step) => ({
+    ...step,
+    entryNo: done.posted.get(step)?.entryNo ?? null,
+  }))
+  await together([
+    insertFacts(trx, recorded),
+    saveRecords(trx, records),
+    saveParked(trx, [...sequence.waiting, ...parked.changed], released),
+    closeDonations(trx, paidBy(recorded, records, done), now),
+    books.isHeard ? tellOfFacts(trx, news, records, fundsOf(done)) : undefined,
+  ])
+  // They look at what was written just now.
+  const recordedFacts = recorded.map(({ fact }) => fact)
+  await together([settleByFacts(trx, recordedFacts), cancelOrPromise(trx, recordedFacts)])
   await countAboveCapture(trx, recorded)
   return outcomes
+}
+
+/** What is known of the things that a batch of facts is about. */
+interface Books {
+  records: Records
+  parked: Parked
+  /** Fingerprints of facts that were told before. */
+  recorded: ReadonlyMap<string, Buffer>
+  donations: Donations
+  /** Whether anybody is told of what happens. */
+  isHeard: boolean
+  restricted: readonly RestrictedPeriod[]
+}
+
+async function load(trx: Trx, facts: readonly Fact[]): Promise<Books> {
+  const captures = facts.filter((fact) => fact.kind === 'payment_captured')
+  const [parked, recorded, records, donations, heard, restricted] = await together([
+    loadParked(trx, facts),
+    loadFingerprints(trx, facts),
+    loadRecords(trx, facts),
+    loadDonations(trx, captures),
+    isHeard(trx),
+    readRestricted(trx),
+  ])
+  const waiting = [...parked.byKey.values()].map(({ fact }) => fact)
+  return {
+    parked,
+    recorded,
+    donations,
+    isHeard: heard,
+    restricted,
+    // Few facts were parked, and what those are about is known only now.
+    records: waiting.length === 0 ? records : await loadRecords(trx, [...facts, ...waiting]),
+  }
 }
 
 const NOTHING_POSTED = { entryNo: null, captured: null }
@@ -114,14 +166,13 @@ interface Done {
 /** Posts all that the steps lead to at once, in their order. */
 async function postSteps(
   trx: Trx,
-  records: Records,
+  { records, donations, restricted }: Books,
   { steps, contradictions }: Sequence,
   repeated: readonly ToldFact[],
 ): Promise<Done> {
   const sound = steps.filter((step) => !contradictions.has(step))
   const facts = sound.flatMap(({ fact }) => (fact.kind === 'payment_captured' ? [fact] : []))
-  const captures = placeCaptures(facts, await loadDonations(trx, facts))
-  const restricted = await readRestricted(trx)
+  const captures = placeCaptures(facts, donations)
   const wanted: Wanted[] = []
   const places = new Map<Step, number>()
   const want = (draft: Draft, needs: readonly (Step | null)[]): number =>

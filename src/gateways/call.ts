@@ -1,7 +1,9 @@
 /** Calls a payment gateway over HTTPS and turns every way it can fail into a Problem. */
-import { gatewaySeconds } from '../base/metrics.ts'
+import type { Exchange } from '../base/calls-out.ts'
+import { gatewaySeconds } from '../base/metrics-gateways.ts'
 import { messageOf, Problem } from '../base/problem.ts'
 import { inSpan } from '../base/tracing.ts'
+import type { CallOptions } from './gateway.ts'
 
 export interface Call {
   /** The gateway's name for people, as it stands in a problem's detail. */
@@ -9,7 +11,7 @@ export interface Call {
   url: string
   headers: Record<string, string>
   body: string
-  signal: AbortSignal
+  options: CallOptions
   /** Without an answer nobody knows whether money moved. */
   movesMoney?: boolean
 }
@@ -48,32 +50,42 @@ async function request(method: Method, call: Call): Promise<Answer> {
   const attributes = { 'http.request.method': method, 'server.address': new URL(url).hostname }
   return await inSpan(`call ${gateway}`, { kind: 'client', attributes }, async (span) => {
     const stopClock = gatewaySeconds.startTimer({ gateway: gateway.toLowerCase() })
-    let status = 'none'
+    const begunAt = new Date()
+    const heard: Heard = { status: null, answer: null, retryAfter: null, requestId: null }
+    let failure: string | null = null
     try {
-      return await send(method, call, (code) => {
-        status = String(code)
-        span.setAttribute('http.response.status_code', code)
-      })
+      return await send(method, call, heard)
+    } catch (error) {
+      failure = messageOf(error)
+      throw error
     } finally {
-      stopClock({ status })
+      const tookMs = stopClock({ status: String(heard.status ?? 'none') }) * 1000
+      if (heard.status !== null) {
+        span.setAttribute('http.response.status_code', heard.status)
+      }
+      const asked = { method, url, requestHeaders: call.headers, requestBody: call.body }
+      call.options.heard?.({ ...asked, begunAt, tookMs, ...heard, failure })
     }
   })
 }
 
-async function send(
-  method: Method,
-  call: Call,
-  onStatus: (status: number) => void,
-): Promise<Answer> {
-  const { gateway, url, headers, signal } = call
+/** What there was of an answer, as far as it came. */
+type Heard = Pick<Exchange, 'status' | 'answer' | 'retryAfter' | 'requestId'>
+
+async function send(method: Method, call: Call, heard: Heard): Promise<Answer> {
+  const { gateway, url, headers, options } = call
+  const { signal } = options
   const body = method === 'GET' ? {} : { body: call.body }
   const moved = call.movesMoney === true ? 'unknown' : 'no'
   let response: Response
   let text: string | undefined
   try {
     response = await fetch(url, { method, headers, ...body, signal, redirect: 'manual' })
-    onStatus(response.status)
+    heard.status = response.status
+    heard.retryAfter = retryAfterOf(response)
+    heard.requestId = response.headers.get('request-id')
     text = await textWithin(response, MAX_ANSWER_BYTES)
+    heard.answer = text ?? null
   } catch (thrown) {
     throw unavailable(
       signal.aborted
@@ -84,7 +96,7 @@ async function send(
   }
   if (response.status === 429 || response.status >= 500) {
     throw unavailable(`${gateway} answered with HTTP ${response.status}.`, {
-      retryAfter: retryAfterOf(response),
+      ...(heard.retryAfter === null ? {} : { retryAfter: heard.retryAfter }),
       moved: response.status === 429 ? 'no' : moved,
     })
   }
@@ -151,10 +163,11 @@ function causeOf(thrown: unknown): string {
   return messageOf(thrown)
 }
 
-function retryAfterOf(response: Response): number {
+/** Seconds; null where the gateway says none. */
+function retryAfterOf(response: Response): number | null {
   const seconds = response.headers.get('retry-after') ?? ''
   if (!/^\d{1,9}$/.test(seconds)) {
-    return RETRY_AFTER_SECONDS
+    return null
   }
   return Math.min(Math.max(Number(seconds), 1), MAX_RETRY_AFTER_SECONDS)
 }

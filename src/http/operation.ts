@@ -25,6 +25,7 @@ export const TAGS = [
   'Proofs',
   'Donations',
   'Intake',
+  'Gateways',
   'Webhooks',
   'Settings',
   'Identity',

@@ -5,6 +5,7 @@ import type { Database, Trx } from '../base/db.ts'
 import type { Log } from '../base/log.ts'
 import { inboxEvents, webhookAgeSeconds } from '../base/metrics.ts'
 import { messageOf, Problem } from '../base/problem.ts'
+import { together } from '../base/together.ts'
 import { inSpans, type TraceContext } from '../base/tracing.ts'
 import { recordFacts, type ToldFact } from '../donations/record.ts'
 import type { GatewayEvent } from '../gateways/gateway.ts'
@@ -40,8 +41,8 @@ export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<n
     const events = await db.transact(
       turn.orgId,
       async (trx) => {
-        const taken = await takeDue(trx, turn)
-        await processEvents(trx, keyring, taken, new Date())
+        const [taken, pauses] = await together([takeDue(trx, turn), readPauses(trx)])
+        await processEvents(trx, { keyring, pauses }, taken, new Date())
         return taken
       },
       { queue: 'journal' },
@@ -110,7 +111,7 @@ async function takeDue(trx: Trx, { lane, limit }: Turn): Promise<StoredEvent[]> 
 /** Each event goes on in the trace of its webhook, beside the batch's own. */
 async function processEvents(
   trx: Trx,
-  keyring: Keyring,
+  means: { keyring: Keyring; pauses: Pauses },
   events: readonly StoredEvent[],
   now: Date,
 ): Promise<void> {
@@ -120,18 +121,17 @@ async function processEvents(
     attributes: { 'bahi.event': key, 'bahi.gateway': gateway },
   }))
   await inSpans('process event', parts, async (traceOf) => {
-    await recordEvents(trx, keyring, events, { now, traceOf })
+    await recordEvents(trx, means, events, { now, traceOf })
   })
 }
 
 async function recordEvents(
   trx: Trx,
-  keyring: Keyring,
+  { keyring, pauses }: { keyring: Keyring; pauses: Pauses },
   events: readonly StoredEvent[],
   { now, traceOf }: { now: Date; traceOf: (eventId: string) => TraceContext | null },
 ): Promise<void> {
   const failures: Failure[] = []
-  const pauses = await readPauses(trx)
   const bytesOf = (event: StoredEvent) => bodyOf(keyring, trx.scope, event)
   const read = readAll({ events, pauses, bytesOf }, failures)
   await hold(trx, read.held)
@@ -154,8 +154,7 @@ async function recordEvents(
       done.push({ event, type: result.type, state, note: result.note ?? null })
     }
   }
-  await markDone(trx, done, now)
-  await noteFailures(trx, failures)
+  await together([markDone(trx, done, now), noteFailures(trx, failures)])
   for (const { event, state } of done) {
     inboxEvents.inc({ gateway: event.gateway, state })
     // What was replayed is as old as it is for another reason.
@@ -228,7 +227,11 @@ async function markDone(trx: Trx, done: readonly Done[], now: Date): Promise<voi
             note = n.note
        from unnest($2::text[], $3::text[], $4::text[], $5::text[])
          as n (event_id, state, type, note)
-      where e.org_id = $1 and e.event_id = n.event_id`,
+      cross join lateral (
+        select ctid as place from inbox_events
+         where org_id = $1 and event_id = n.event_id limit 1
+      ) at
+      where e.ctid = at.place`,
     [
       trx.scope,
       done.map(({ event }) => event.event_id),

@@ -25,24 +25,32 @@ export interface Sorted {
   conflicting: ToldFact[]
 }
 
-/**
- * Parts new facts from repeated ones and from those whose key has other money. `parked` are the
- * facts that wait already.
- */
-export async function sortOut(
+/** The fingerprints of those of these facts that were recorded before, by key. */
+export async function loadFingerprints(
   trx: Trx,
-  told: readonly ToldFact[],
-  parked: readonly ToldFact[],
-): Promise<Sorted> {
+  facts: readonly Fact[],
+): Promise<Map<string, Buffer>> {
   const rows = await trx.query<{ fact_key: string; fingerprint: Buffer }>(
     `select k.key as fact_key, f.fingerprint
        from unnest($2::text[]) as k (key)
       cross join lateral (
         select fingerprint from facts where org_id = $1 and fact_key = k.key limit 1
       ) f`,
-    [trx.scope, [...new Set(told.map(({ fact }) => fact.key))]],
+    [trx.scope, [...new Set(facts.map(({ key }) => key))]],
   )
-  const known = new Map(rows.map((row) => [row.fact_key, row.fingerprint]))
+  return new Map(rows.map((row) => [row.fact_key, row.fingerprint]))
+}
+
+/**
+ * Parts new facts from repeated ones and from those whose key has other money. `parked` are the
+ * facts that wait already, `recorded` the fingerprints of those that were recorded.
+ */
+export function sortOut(
+  told: readonly ToldFact[],
+  parked: readonly ToldFact[],
+  recorded: ReadonlyMap<string, Buffer>,
+): Sorted {
+  const known = new Map(recorded)
   for (const { fact } of parked) {
     known.set(fact.key, fingerprintOf(fact))
   }
@@ -95,7 +103,7 @@ export function contentOf(fact: Fact): string {
 }
 
 /** SHA-256 of what may not differ when the fact is told again: whose it is, and its money. */
-function fingerprintOf(fact: Fact): Buffer {
+export function fingerprintOf(fact: Fact): Buffer {
   return sha256(encodeFields('bahi/fact/1', [['kind', fact.kind], ...sameAgain(fact)]))
 }
 

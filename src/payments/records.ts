@@ -1,5 +1,6 @@
 /** All that facts are about, in hand together: what each fact posts, and what it changes. */
 import type { Trx } from '../base/db.ts'
+import { together } from '../base/together.ts'
 import type { Fact, PaymentCaptured } from '../gateways/fact.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
 import type { Draft } from '../ledger/core/entry.ts'
@@ -30,7 +31,7 @@ import {
   payoutDraft,
   payoutKeyOf,
   savePayouts,
-  type Payout,
+  type PayoutRows,
 } from './payouts.ts'
 import {
   applyRefundFee,
@@ -65,22 +66,23 @@ export interface Records {
   refunds: Rows<Refund>
   disputes: Rows<Dispute>
   settlements: Rows<Settlement>
-  payouts: Rows<Payout>
+  payouts: PayoutRows
   transfers: Rows<Transfer>
   downtimes: Rows<Downtime>
 }
 
 /** What the facts are about, as far as it is known. */
 export async function loadRecords(trx: Trx, facts: readonly Fact[]): Promise<Records> {
-  return {
-    payments: await loadPayments(trx, facts),
-    refunds: await loadRefunds(trx, facts),
-    disputes: await loadDisputes(trx, facts),
-    settlements: await loadSettlements(trx, facts),
-    payouts: await loadPayouts(trx, facts),
-    transfers: await loadTransfers(trx, facts),
-    downtimes: await loadDowntimes(trx, facts),
-  }
+  const [payments, refunds, disputes, settlements, payouts, transfers, downtimes] = await together([
+    loadPayments(trx, facts),
+    loadRefunds(trx, facts),
+    loadDisputes(trx, facts),
+    loadSettlements(trx, facts),
+    loadPayouts(trx, facts),
+    loadTransfers(trx, facts),
+    loadDowntimes(trx, facts),
+  ])
+  return { payments, refunds, disputes, settlements, payouts, transfers, downtimes }
 }
 
 /**
@@ -246,11 +248,13 @@ export function saidBy(fact: Fact): string {
 
 /** Writes back what changed. */
 export async function saveRecords(trx: Trx, records: Records): Promise<void> {
-  await savePayments(trx, records.payments)
-  await saveRefunds(trx, records.refunds)
-  await saveDisputes(trx, records.disputes)
-  await saveSettlements(trx, records.settlements)
-  await savePayouts(trx, records.payouts)
-  await saveTransfers(trx, records.transfers)
-  await saveDowntimes(trx, records.downtimes)
+  await together([
+    savePayments(trx, records.payments),
+    saveRefunds(trx, records.refunds),
+    saveDisputes(trx, records.disputes),
+    saveSettlements(trx, records.settlements),
+    savePayouts(trx, records.payouts),
+    saveTransfers(trx, records.transfers),
+    saveDowntimes(trx, records.downtimes),
+  ])
 }

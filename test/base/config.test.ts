@@ -30,6 +30,7 @@ describe('the configuration', () => {
       ses: { region: 'ap-south-1', endpoint: null },
       filesDir: 'data/files',
       gatewayTimeoutMs: 8000,
+      gatewayBreakerMs: 30_000,
       logLevel: 'info',
     })
     expect(config.dataKeys.sealWith).to.equal('k1')
@@ -46,6 +47,7 @@ describe('the configuration', () => {
       REDIS_URL: 'rediss://cache.example',
       SES_ENDPOINT: 'http://127.0.0.1:8005',
       GATEWAY_TIMEOUT_MS: '100',
+      GATEWAY_BREAKER_MS: '600000',
       LOG_LEVEL: 'silent',
       SOMETHING_ELSE: 'is not ours',
     })
@@ -58,6 +60,7 @@ describe('the configuration', () => {
       redisUrl: 'rediss://cache.example',
       ses: { region: 'ap-south-1', endpoint: 'http://127.0.0.1:8005' },
       gatewayTimeoutMs: 100,
+      gatewayBreakerMs: 600_000,
       logLevel: 'silent',
     })
   })
@@ -117,6 +120,7 @@ describe('the configuration', () => {
     ['DATA_KEYS', `k1:${KEY.slice(0, 20)}`],
     ['GATEWAY_TIMEOUT_MS', '99'],
     ['GATEWAY_TIMEOUT_MS', '60001'],
+    ['GATEWAY_BREAKER_MS', '600001'],
     ['LOG_LEVEL', 'verbose'],
   ] as const) {
     it(`names ${name} where it is ${JSON.stringify(value.replace(KEY, 'a bare key'))}`, () => {

@@ -84,6 +84,8 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
     LOG_LEVEL: process.env['BAHI_TEST_LOG'] ?? 'silent',
     REDIS_URL: process.env['REDIS_URL'] ?? '',
     RATE_LIMITS: 'all=1000000',
+    // A test's failing calls are not to stand in the way of the next test's.
+    GATEWAY_BREAKER_MS: '0',
     REDIS_PREFIX: `test-${randomBytes(4).toString('hex')}`,
     ...options.env,
   }

@@ -38,7 +38,7 @@ export async function ask(
       ...named.map(([name, value]): [string, string] => [name, value]),
       ['hash', hash],
     ]).toString(),
-    signal: options.signal,
+    options,
     movesMoney,
   })
   return objectIn(account, status, text, movesMoney)
@@ -70,7 +70,7 @@ export async function report(
       ...(/^\d+$/.test(keyId) ? { mid: keyId } : {}),
       authorization: `hmac ${signed.join(', ')}`,
     },
-    signal: options.signal,
+    options,
   })
   return objectIn(account, status, text, false)
 }

@@ -1,5 +1,6 @@
 /** Calls to Stripe's API: one version of it, what is to be expanded, and how a refusal looks. */
-import { addressOf, get, post, refused, unavailable } from '../call.ts'
+import Stripe from 'stripe'
+import { addressOf, get, post, refused, unavailable, type Answer } from '../call.ts'
 import type { CallOptions, GatewayAccount } from '../gateway.ts'
 import { isObject, objectAt, parseJson, type JsonObject } from '../json.ts'
 import { textOf } from '../text.ts'
@@ -35,17 +36,12 @@ export async function ask(
   account: GatewayAccount,
   path: string,
   query: readonly (readonly [string, string])[],
-  { signal }: CallOptions,
+  options: CallOptions,
 ): Promise<JsonObject | undefined> {
-  const url = addressOf(account.apiUrl, `/v1/${path}`)
   const search = new URLSearchParams(query.map(pairOf)).toString()
-  const { status, text } = await get({
-    gateway: 'Stripe',
-    url: search === '' ? url : `${url}?${search}`,
-    headers: headersOf(account),
-    signal,
-  })
-  return status === 404 ? undefined : answerIn(account, status, text, false)
+  const asked = { method: 'GET', path: search === '' ? path : `${path}?${search}` } as const
+  const answer = await answerTo(account, asked, options)
+  return answer.status === 404 ? undefined : objectIn(account, answer, false)
 }
 
 /** A call that is to do something, under a key that makes its repetition harmless. */
@@ -63,32 +59,83 @@ export interface Doing {
  */
 export async function tell(
   account: GatewayAccount,
-  { path, fields, idempotencyKey, movesMoney }: Doing,
-  { signal }: CallOptions,
+  doing: Doing,
+  options: CallOptions,
 ): Promise<JsonObject> {
-  const { status, text } = await post({
-    gateway: 'Stripe',
-    url: addressOf(account.apiUrl, `/v1/${path}`),
-    headers: {
-      ...headersOf(account),
-      'content-type': 'application/x-www-form-urlencoded',
-      'idempotency-key': idempotencyKey,
-    },
-    body: new URLSearchParams(fields.map(pairOf)).toString(),
-    signal,
-    movesMoney,
-  })
-  return answerIn(account, status, text, movesMoney)
+  const answer = await answerTo(account, { method: 'POST', ...doing }, options)
+  return objectIn(account, answer, doing.movesMoney)
 }
 
-function headersOf({ keySecret }: GatewayAccount): Record<string, string> {
-  return { authorization: `Bearer ${keySecret}`, 'stripe-version': VERSION }
-}
+type Asked = { method: 'GET'; path: string } | ({ method: 'POST' } & Doing)
 
-function answerIn(
+/**
+ * One request: Stripe's SDK makes it, our own `call.ts` sends it, to the account's address and
+ * within the limit of the call. The SDK neither repeats it nor tells Stripe of others, and what it
+ * makes of the answer is left aside: the same one has to become the same problem at every gateway.
+ */
+async function answerTo(
   account: GatewayAccount,
-  status: number,
-  text: string,
+  asked: Asked,
+  options: CallOptions,
+): Promise<Answer> {
+  const path = `/v1/${asked.path}`
+  let answer: Answer | undefined
+  let failure: unknown
+  const send: typeof fetch = async (_address, sent) => {
+    const url = addressOf(account.apiUrl, path)
+    const call = { gateway: 'Stripe', url, headers: headersIn(sent), options }
+    const body = typeof sent?.body === 'string' ? sent.body : ''
+    try {
+      answer =
+        asked.method === 'GET'
+          ? await get(call)
+          : await post({ ...call, body, movesMoney: asked.movesMoney })
+    } catch (error) {
+      failure = error
+      throw error
+    }
+    return new Response(answer.text, { status: answer.status })
+  }
+  const client = new Stripe(account.keySecret, {
+    httpClient: Stripe.createFetchHttpClient(send),
+    maxNetworkRetries: 0,
+    telemetry: false,
+  })
+  const made =
+    asked.method === 'GET'
+      ? client.rawRequest('GET', path, undefined, { apiVersion: VERSION })
+      : client.rawRequest('POST', path, paramsOf(asked.fields), {
+          apiVersion: VERSION,
+          idempotencyKey: asked.idempotencyKey,
+        })
+  const refusal: unknown = await made.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (answer === undefined) {
+    throw failure ?? refusal
+  }
+  return answer
+}
+
+/** Of the SDK's headers those that the request needs: the others tell of this machine. */
+const SENT_HEADERS = ['authorization', 'stripe-version', 'content-type', 'idempotency-key']
+
+function headersIn(sent: RequestInit | undefined): Record<string, string> {
+  const given = [...new Headers(sent?.headers)]
+  return Object.fromEntries(given.filter(([name]) => SENT_HEADERS.includes(name)))
+}
+
+/** Fields as the SDK takes them: what stands several times becomes a list. */
+function paramsOf(fields: Doing['fields']): Record<string, string | string[]> {
+  const expand = fields.filter(([name]) => name === 'expand[]').map(([, value]) => value)
+  const others = fields.filter(([name]) => name !== 'expand[]')
+  return { ...Object.fromEntries(others), ...(expand.length === 0 ? {} : { expand }) }
+}
+
+function objectIn(
+  account: GatewayAccount,
+  { status, text }: Answer,
   movesMoney: boolean,
 ): JsonObject {
   const answer = parseJson(text)

@@ -4,6 +4,7 @@ import type { Trx } from '../../base/db.ts'
 import { postingSeconds } from '../../base/metrics.ts'
 import { MAX_MINOR } from '../../base/money.ts'
 import { Problem, type ProblemCode } from '../../base/problem.ts'
+import { together } from '../../base/together.ts'
 import { loadAccounts, keyOf, type LedgerAccount } from '../accounts/accounts.ts'
 import { assertPostable, encodeDraft, type Draft, type DraftLine } from '../core/entry.ts'
 import { readCorrected, readPosted, type Corrected, type Posted } from './posted.ts'
@@ -114,16 +115,14 @@ interface Books {
 }
 
 async function readBooks(trx: Trx, drafts: readonly Draft[]): Promise<Books> {
-  return {
-    known: await readPosted(trx, drafts),
-    corrected: await readCorrected(trx, drafts),
-    accounts: await loadAccounts(
-      trx,
-      drafts.flatMap((draft) => draft.lines),
-    ),
-    restricted: await readRestricted(trx),
-    taken: [],
-  }
+  const lines = drafts.flatMap((draft) => draft.lines)
+  const [known, corrected, accounts, restricted] = await together([
+    readPosted(trx, drafts),
+    readCorrected(trx, drafts),
+    loadAccounts(trx, lines),
+    readRestricted(trx),
+  ])
+  return { known, corrected, accounts, restricted, taken: [] }
 }
 
 /** What is to be done with a draft: it is the n-th to be written, was posted before, or neither. */

@@ -6,6 +6,20 @@ import { TEST_TYPE, type Event } from './events.ts'
 /** A subscription that was given up is kept up with for so long, so that it can be replayed to. */
 const KEPT_UP_DAYS = 30
 
+const LISTENERS = `select from webhook_subscriptions
+  where org_id = $1
+    and (state = 'enabled' or disabled_because = 'failures'
+         and disabled_at > now() - interval '${KEPT_UP_DAYS} days')`
+
+/**
+ * Whether there is anybody to be told: an enabled subscription, or one that was disabled for its
+ * failures in the last 30 days.
+ */
+export async function isHeard(trx: Trx): Promise<boolean> {
+  const rows = await trx.query(`${LISTENERS} limit 1`, [trx.scope])
+  return rows.length > 0
+}
+
 /**
  * Tells of events, once each: what was told before with the same type and subject is not told
  * again. Writes nothing where the organisation has no enabled subscription, nor one that was
@@ -19,11 +33,7 @@ export async function announce(trx: Trx, events: readonly Event[]): Promise<void
     `insert into webhook_messages (org_id, message_id, type, subject, data)
      select $1, n.*
        from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as n
-      where exists (
-        select from webhook_subscriptions
-         where org_id = $1
-           and (state = 'enabled' or disabled_because = 'failures'
-                and disabled_at > now() - make_interval(days => $6)))
+      where exists (${LISTENERS})
      on conflict (org_id, type, subject) do nothing`,
     [
       trx.scope,
@@ -31,7 +41,6 @@ export async function announce(trx: Trx, events: readonly Event[]): Promise<void
       events.map((event) => event.type),
       events.map((event) => event.subject),
       events.map((event) => JSON.stringify(event.data)),
-      KEPT_UP_DAYS,
     ],
   )
 }
