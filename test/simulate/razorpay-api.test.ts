@@ -87,7 +87,8 @@ describe('the Razorpay of the test gateways', () => {
     const one = { ...wanted, amount: 60_000n, reference: 'rfd_0000000002' }
     await refund(account(), one, soon())
     const other = await problemOf(refund(account(), { ...one, amount: 1000n }, soon()))
-    expect([other.code, other.extras?.moved]).to.deep.equal(['gateway_refused', 'no'])
+    expect([other.code, other.extras?.moved]).to.deep.equal(['gateway_unavailable', 'unknown'])
+    expect(other.message).to.include('another call under that key')
     const rest = { ...one, reference: 'rfd_0000000003' }
     const more = await problemOf(refund(account(), rest, soon()))
     expect(more.message).to.include('greater than the refund payment amount')

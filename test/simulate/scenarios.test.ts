@@ -21,7 +21,7 @@ describe('the scenarios of the simulator', function () {
     gateways = await startTestGateways({ port: 0, webhooks: { firstDelayMs: 20 } })
     service = await startTestService({
       gatewaysUrl: gateways.url,
-      env: { GATEWAY_TIMEOUT_MS: '300' },
+      env: { GATEWAY_TIMEOUT_MS: '1000', GATEWAY_BREAKER_MS: '2000' },
     })
     await addStripe()
     worker = startWorker(service.parts)
@@ -49,6 +49,11 @@ describe('the scenarios of the simulator', function () {
     const path = `/v1/webhook-endpoints/${textIn(made.json, 'id')}/secrets`
     const signed = await service.call('POST', path, { ...admin, body: secret })
     expect([added.status, made.status, signed.status]).to.deep.equal([201, 201, 201])
+    const payouts = await service.call('PATCH', '/v1/gateway-accounts/razorpay', {
+      ...admin,
+      body: { payout_account: '2323230041626905' },
+    })
+    expect(payouts.status).to.equal(200)
     await service.rows(`update gateway_accounts set api_url = $1 where gateway = 'stripe'`, [
       gateways.url,
     ])

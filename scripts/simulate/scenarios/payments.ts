@@ -49,7 +49,7 @@ export async function expectBooks(
 }
 
 /** What a gateway tells with a capture: PayU tells its fee in the settlement. */
-function capturedAt(gateway: GatewayName, amount: number) {
+export function capturedAt(gateway: GatewayName, amount: number) {
   return together(gift(gateway, amount), gateway === 'payu' ? {} : fee(gateway, FEE))
 }
 

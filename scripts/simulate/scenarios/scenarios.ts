@@ -2,6 +2,8 @@
 import { messageOf } from '../../../src/base/problem.ts'
 import { GATEWAY_NAMES, type GatewayName } from '../../../src/gateways/fact.ts'
 import type { Running } from '../running.ts'
+import { gateway5xx, gatewayTimeouts } from './faults.ts'
+import { orderRefunded, payoutAnswerLost, refundByApi } from './money-out.ts'
 import {
   disputeLost,
   doubleOrderPaid,
@@ -12,7 +14,7 @@ import {
   refundBeforeCapture,
 } from './payments.ts'
 import { NotAsExpected, openStage, type Stage } from './stage.ts'
-import { gateway5xx, gatewayTimeouts, secretRotation, webhookSilence } from './trouble.ts'
+import { secretRotation, webhookSilence } from './trouble.ts'
 
 export interface Scenario {
   about: string
@@ -56,19 +58,34 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     play: secretRotation,
   },
   'gateway-timeouts': {
-    about: 'the gateways do not answer',
+    about: 'no answer: tried again, left alone, tried again',
     needs: ['razorpay', 'payu'],
     play: gatewayTimeouts,
   },
   'gateway-5xx': {
-    about: 'the gateways answer 500 and 503',
+    about: '500 and 503: tried again, left alone, tried again',
     needs: ['razorpay', 'payu'],
     play: gateway5xx,
   },
   'webhook-silence': {
-    about: 'a payment that no webhook tells of',
+    about: 'a payment that no webhook tells of is found in the list',
     needs: ['razorpay'],
     play: webhookSilence,
+  },
+  'refund-by-api': {
+    about: 'all of a gift and a part of one go back, once each',
+    needs: [],
+    play: refundByApi,
+  },
+  'payout-answer-lost': {
+    about: 'a payout of which nobody knows is not paid twice',
+    needs: ['razorpay'],
+    play: payoutAnswerLost,
+  },
+  'order-refunded': {
+    about: 'a second payment goes back by itself',
+    needs: ['razorpay'],
+    play: orderRefunded,
   },
 }
 

@@ -1,4 +1,5 @@
 /** What a scenario plays on: the service, the test gateways, and what must show in the end. */
+import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { minorToJson } from '../../../src/base/money.ts'
 import type { GatewayName } from '../../../src/gateways/fact.ts'
@@ -15,6 +16,8 @@ export type JsonObject = Record<string, Json>
 export class NotAsExpected extends Error {
   override readonly name = 'NotAsExpected'
 }
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH'
 
 export interface Answered {
   status: number
@@ -45,7 +48,9 @@ export interface Stage {
   readonly running: Running
   say(text: string): void
   /** Calls the service as an admin. */
-  call(method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, body?: JsonObject): Promise<Answered>
+  call(method: Method, path: string, body?: JsonObject): Promise<Answered>
+  /** What it answers to a GET; anything but 200 throws `NotAsExpected`. */
+  got(path: string): Promise<JsonObject>
   /** Makes something happen at a gateway; gives what it shows of it. */
   at(gateway: GatewayName, name: string, input: JsonObject): Promise<JsonObject>
   control(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: Json): Promise<Json>
@@ -100,6 +105,7 @@ export function openStage(options: StageOptions): Stage {
     running,
     say,
     call,
+    got,
     control,
     endpoint,
     open,
@@ -177,11 +183,7 @@ function createCaller(running: Running, signal: AbortSignal) {
     signal,
   })
 
-  async function send(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-    url: URL,
-    more: Sending,
-  ) {
+  async function send(method: Method | 'DELETE', url: URL, more: Sending) {
     const body = more.body === undefined ? '' : JSON.stringify(more.body)
     const headers = { 'content-type': 'application/json', ...more.headers }
     const { status, text } = await sender.send({ method, url: url.href, headers, body })
@@ -189,14 +191,14 @@ function createCaller(running: Running, signal: AbortSignal) {
     return { status, json }
   }
 
-  async function call(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH',
-    path: string,
-    body?: JsonObject,
-  ): Promise<Answered> {
+  async function call(method: Method, path: string, body?: JsonObject): Promise<Answered> {
     const token = running.admin_token ?? running.token
     const url = new URL(path, running.api_url)
-    const answer = await send(method, url, { body, headers: { authorization: `Bearer ${token}` } })
+    const headers: Record<string, string> = { authorization: `Bearer ${token}` }
+    if (method === 'POST') {
+      headers['idempotency-key'] = randomUUID()
+    }
+    const answer = await send(method, url, { body, headers })
     return { status: answer.status, json: answer.json as JsonObject }
   }
 

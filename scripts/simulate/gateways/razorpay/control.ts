@@ -1,7 +1,7 @@
 /** What can be made to happen at the Razorpay of the test gateways. */
 import { z } from 'zod'
 import { action } from '../action.ts'
-import { wordAt, type Entity } from '../wire.ts'
+import { numberAt, wordAt, type Entity } from '../wire.ts'
 import { change, type RazorpayBooks } from './books.ts'
 import { authorise, begin, capture, decide, dispute, fail, finishRefund, refund } from './life.ts'
 import { movePayout, settle } from './outgoing.ts'
@@ -116,6 +116,12 @@ function afterwards(books: RazorpayBooks) {
       }),
       (wanted) => movePayout(books, wanted.payout, wanted.status),
     ),
+    /** What was paid out under a reference, however often it was asked for. */
+    paidOut: action(z.strictObject({ reference: id }), ({ reference }) => {
+      const paid = books.payouts.all().filter((payout) => payout['reference_id'] === reference)
+      const amount = paid.reduce((sum, payout) => sum + numberAt(payout, 'amount'), 0)
+      return { payouts: paid.length, amount }
+    }),
     /** Whether refunds and payouts that the API is asked for are done at once. */
     finishes: action(
       z.strictObject({ refunds: z.boolean().optional(), payouts: z.boolean().optional() }),
