@@ -7,6 +7,7 @@ import type { Running } from '../../scripts/simulate/running.ts'
 import { playScenario, SCENARIOS } from '../../scripts/simulate/scenarios/scenarios.ts'
 import { verifyBooks } from '../../scripts/verify-books.ts'
 import { textIn } from '../http/seeded.ts'
+import { until } from '../support/until.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 describe('the scenarios of the simulator', function () {
@@ -59,6 +60,14 @@ describe('the scenarios of the simulator', function () {
     ])
   }
 
+  /** What an impatient scenario began goes on without it. */
+  async function drained(): Promise<void> {
+    await gateways.webhooks.idle()
+    const waiting = async () =>
+      (await service.rows(`select 1 from inbox_events where state = 'waiting' limit 1`)).length
+    await until(async () => (await waiting()) === 0)
+  }
+
   async function played(name: string): Promise<string> {
     const lines: string[] = []
     const isGood = await playScenario(name, { running, say: (line) => lines.push(line) })
@@ -92,6 +101,21 @@ describe('the scenarios of the simulator', function () {
     const alone = { ...options, running: { ...running, endpoints: {} } }
     expect(await playScenario('payu-auth', alone)).to.equal(false)
     expect(lines.at(-1)).to.include('no webhook endpoint for payu')
+  })
+
+  it('can be played again, and takes back what it set where it ends early', async () => {
+    const setting = async () =>
+      (await service.call('GET', '/v1/organisation')).json['refund_duplicates_after_hours']
+    const lines: string[] = []
+    const hurried = { running, say: (line: string) => lines.push(line), patienceMs: 1 }
+    expect(await playScenario('order-refunded', hurried)).to.equal(false)
+    expect(lines.at(-1)).to.match(/^NOT AS EXPECTED/)
+    expect(await setting()).to.equal(null)
+    await drained()
+    for (const name of ['order-refunded', 'webhook-silence', 'payout-answer-lost']) {
+      expect(await played(name)).to.include(`${name}: as expected`)
+    }
+    expect(await setting()).to.equal(null)
   })
 
   it('leaves books that verify', async () => {

@@ -18,7 +18,7 @@ export async function payEarlier(stage: Stage, opened: Opened, minutes: number):
 }
 
 /** Has the payments of yesterday and today compared, as finance would, and waits for the end. */
-export async function comparePayments(stage: Stage, gateway: GatewayName): Promise<JsonObject> {
+export async function comparePayments(stage: Stage, gateway: GatewayName): Promise<void> {
   const before = await pollOf(stage, gateway)
   const [from, to] = [new Date(Date.now() - DAY_MS), new Date()].map(indianDate)
   const wanted = { list: 'payments', from: from ?? '', to: to ?? '' }
@@ -32,9 +32,8 @@ export async function comparePayments(stage: Stage, gateway: GatewayName): Promi
   }
   await stage.shows(`${gateway}’s own list of payments is compared`, isOver, true)
   const after = await pollOf(stage, gateway)
-  const found = Number(after['missing']) - Number(before['missing'] ?? 0)
-  stage.say(`The list has ${found} that no webhook had told.`)
-  return after
+  const fed = Number(after['fed']) - Number(before['fed'] ?? 0)
+  stage.say(`The inbox got ${fed} from the list that no webhook had told.`)
 }
 
 /** How far the payments of a gateway are compared; nothing before the first time. */
