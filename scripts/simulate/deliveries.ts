@@ -54,6 +54,8 @@ export interface ExpectedCapture {
   gatewayPaymentId: string
   /** Paise. */
   amount: bigint
+  /** False where a dispute took all of it away again: then no receipt stands. */
+  kept: boolean
 }
 
 /** The calls of one life, and the capture it ends in, if it ends in one. */
@@ -90,7 +92,8 @@ export function deliveriesOf(donation: OpenedDonation, options: DeliveryOptions)
   const { life, donationId } = donation
   const { gateway, amount } = life.request
   const { deliveries, paymentId, owed } = CALLS[gateway](donation, options)
-  const capture = { donationId, gateway, gatewayPaymentId: paymentId, amount }
+  const kept = life.outcome !== 'dispute_lost'
+  const capture = { donationId, gateway, gatewayPaymentId: paymentId, amount, kept }
   return {
     deliveries: deliveries.map((call) => ({
       ...call,
