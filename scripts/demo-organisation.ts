@@ -6,7 +6,7 @@ import { signToken } from '../src/http/auth.ts'
 import type { Config } from '../src/base/config.ts'
 import type { GatewayName } from '../src/gateways/fact.ts'
 import { createOrganisation } from '../db/seeds/organisation.ts'
-import { DEMO_ORG_ID, demoOrganisation } from '../db/seeds/demo.ts'
+import { DEMO_ORG_ID, DEMO_PAYOUT_ACCOUNT, demoOrganisation } from '../db/seeds/demo.ts'
 import { hashPassword } from '../src/identity/passwords.ts'
 import { createUser, listUsers, setPassword } from '../src/identity/users.ts'
 import type { Running } from './simulate/running.ts'
@@ -22,11 +22,14 @@ export async function seedDemo(config: Config, gatewaysUrl: string): Promise<boo
     const [first] = rows
     if (first === undefined) {
       await createOrganisation(client, config.dataKeys, demoOrganisation(gatewaysUrl))
-      return true
-    }
-    if (first.slug !== 'demo') {
+    } else if (first.slug !== 'demo') {
       return false
     }
+    await client.query(
+      `update gateway_accounts set payout_account = $2
+        where org_id = $1 and gateway = 'razorpay' and payout_account is null`,
+      [DEMO_ORG_ID, DEMO_PAYOUT_ACCOUNT],
+    )
     // The test gateways have another port after each start.
     await client.query('update gateway_accounts set api_url = $2 where org_id = $1', [
       DEMO_ORG_ID,
@@ -69,7 +72,9 @@ export async function describeRunning(
          from webhook_endpoints e
          join gateway_accounts a using (org_id, gateway)
          join webhook_secrets s using (org_id, endpoint_id)
-        where e.org_id = $1`,
+        where e.org_id = $1 and e.disabled_at is null and s.valid_until is null
+        -- The last of a gateway is taken: its oldest endpoint, and that one's newest secret.
+        order by e.endpoint_id desc, s.valid_from`,
       [DEMO_ORG_ID],
     )
     return result.rows
@@ -79,10 +84,12 @@ export async function describeRunning(
     endpoints[row.gateway] = endpointOf(row, config.dataKeys)
   }
   const service = { subject: 'simulator', orgId: DEMO_ORG_ID, role: 'service' } as const
+  const admin = { subject: 'simulator', orgId: DEMO_ORG_ID, role: 'admin' } as const
   return {
     api_url: apiUrl,
     test_gateways_url: gatewaysUrl,
     token: signToken(service, config.jwtSecret, TOKEN_LIFETIME_S),
+    admin_token: signToken(admin, config.jwtSecret, TOKEN_LIFETIME_S),
     endpoints,
   }
 }

@@ -4,6 +4,9 @@ import type { OrganisationSpec } from '../../src/organisations/create.ts'
 
 export const DEMO_ORG_ID = 1
 
+/** Of RazorpayX, from which payouts are made. */
+export const DEMO_PAYOUT_ACCOUNT = '2323230041626905'
+
 /** `gatewaysUrl` is where the test gateways answer; secrets are new each time. */
 export function demoOrganisation(gatewaysUrl: string): OrganisationSpec {
   const salt = randomBytes(16).toString('hex')
