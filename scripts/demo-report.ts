@@ -163,7 +163,7 @@ export async function mismatches(
       row?.amount === expected.amount &&
       row.donation_id === expected.donationId &&
       row.entries === 1
-    // What was taken away may have had its receipt, which is cancelled then, or be too late for one.
+    // What was taken away had its receipt, which is cancelled then, or was too late for one.
     const isReceipted = expected.kept
       ? row?.receipts === 1 && row.emails === 1
       : row?.receipts === 0 && row.emails <= 1

@@ -119,6 +119,13 @@ describe('the webhook calls of a life', () => {
     expect(idsOf(playAll('b')).filter((id) => idsOf(lives).includes(id))).to.deep.equal([])
   })
 
+  it('leave the money with the organisation but where a dispute was lost', () => {
+    const gone = lives.filter(({ played }) => played.capture?.kept === false)
+    expect(new Set(gone.map(({ outcome }) => outcome))).to.deep.equal(new Set(['dispute_lost']))
+    const lost = lives.filter(({ outcome }) => outcome === 'dispute_lost')
+    expect(gone).to.have.length(lost.length)
+  })
+
   it('are signed as the gateways sign', () => {
     expect(calls.filter((call) => !isSigned(call))).to.deep.equal([])
   })

@@ -39,7 +39,7 @@ describe('the options of the simulator', () => {
     expect(readOptions(['--scenario', 'payu-auth'])).to.deep.include({ scenarios: ['payu-auth'] })
     const all = readOptions(['--scenario', 'all'])
     const names = all === 'help' ? [] : all.scenarios
-    expect(names).to.have.length(11)
+    expect(names).to.have.length(14)
     expect(names.filter((name) => !USAGE.includes(`    ${name} `))).to.deep.equal([])
   })
 

@@ -1,4 +1,4 @@
-/** Payments that no webhook tells of, and the comparison with the gateway's list that finds them. */
+/** Payments that no webhook tells of, and how they are found in the gateway's own list. */
 import { indianDate } from '../../../src/base/clock.ts'
 import type { GatewayName } from '../../../src/gateways/fact.ts'
 import { secondsOf, wordAt } from '../gateways/wire.ts'
