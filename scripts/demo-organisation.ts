@@ -69,7 +69,9 @@ export async function describeRunning(
          from webhook_endpoints e
          join gateway_accounts a using (org_id, gateway)
          join webhook_secrets s using (org_id, endpoint_id)
-        where e.org_id = $1`,
+        where e.org_id = $1 and e.disabled_at is null and s.valid_until is null
+        -- The last of a gateway is taken: its oldest endpoint, and that one's newest secret.
+        order by e.endpoint_id desc, s.valid_from`,
       [DEMO_ORG_ID],
     )
     return result.rows
@@ -79,10 +81,12 @@ export async function describeRunning(
     endpoints[row.gateway] = endpointOf(row, config.dataKeys)
   }
   const service = { subject: 'simulator', orgId: DEMO_ORG_ID, role: 'service' } as const
+  const admin = { subject: 'simulator', orgId: DEMO_ORG_ID, role: 'admin' } as const
   return {
     api_url: apiUrl,
     test_gateways_url: gatewaysUrl,
     token: signToken(service, config.jwtSecret, TOKEN_LIFETIME_S),
+    admin_token: signToken(admin, config.jwtSecret, TOKEN_LIFETIME_S),
     endpoints,
   }
 }

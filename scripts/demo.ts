@@ -112,7 +112,7 @@ async function demo(options: Options): Promise<Outcome> {
     rate: 0,
     ...SHARES,
     seed: options.seed,
-    gateways: ['razorpay', 'payu'],
+    gateways: ['razorpay', 'payu', 'stripe'],
     clock: systemClock,
   })
   const settled = await drained(parts.db, DRAIN_MS)

@@ -3,6 +3,7 @@ import { systemClock } from '../src/base/clock.ts'
 import { messageOf } from '../src/base/problem.ts'
 import { readOptions, USAGE, WrongOption, type SimulateOptions } from './simulate/options.ts'
 import { play } from './simulate/play.ts'
+import { playScenario } from './simulate/scenarios/scenarios.ts'
 import { createProgressView } from './simulate/progress.ts'
 import { NotRunning, readRunning, type Running } from './simulate/running.ts'
 import { summaryText, wentAsExpected } from './simulate/summary.ts'
@@ -20,6 +21,9 @@ async function main(args: readonly string[]): Promise<number> {
 
   const stop = new AbortController()
   stopOnSignals(stop)
+  if (options.scenarios.length > 0) {
+    return await playScenarios(options.scenarios, running, stop.signal)
+  }
   const view = createProgressView(process.stderr, () => performance.now())
   const summary = await play(
     { ...options, running, clock: systemClock, signal: stop.signal },
@@ -30,6 +34,25 @@ async function main(args: readonly string[]): Promise<number> {
     return INTERRUPTED
   }
   return wentAsExpected(summary) ? 0 : 1
+}
+
+/** One after the other, to the end of the last one even where one is not as expected. */
+async function playScenarios(
+  names: readonly string[],
+  running: Running,
+  signal: AbortSignal,
+): Promise<number> {
+  const say = (text: string): void => {
+    process.stdout.write(`${text}\n`)
+  }
+  let failed = 0
+  for (const name of names) {
+    failed += (await playScenario(name, { running, say, signal })) ? 0 : 1
+    if (signal.aborted) {
+      return INTERRUPTED
+    }
+  }
+  return failed === 0 ? 0 : 1
 }
 
 /**
@@ -53,7 +76,7 @@ function stopOnSignals(stop: AbortController): void {
 /** The file may be of a service that has ended since, or lack what the options ask for. */
 async function checkThere(running: Running, options: SimulateOptions): Promise<void> {
   const missing = options.gateways.find((gateway) => running.endpoints[gateway] === undefined)
-  if (missing !== undefined) {
+  if (missing !== undefined && options.scenarios.length === 0) {
     throw new NotRunning(`The running service has no webhook endpoint for ${missing}.`)
   }
   try {

@@ -1,19 +1,30 @@
 /** From an opened donation to the webhook calls of its payment life, in the order they happen. */
-import type { Life, SimulatedGateway } from './lives.ts'
-import { payuBody, payuTruth, type PayuState, type PayuTruth } from './payu-bodies.ts'
-import { digitsFrom, idFrom } from './random.ts'
-import { razorpayBody, type RazorpayEventName } from './razorpay-bodies.ts'
+import { endsCaptured, type Life, type SimulatedGateway } from './lives.ts'
+import { payuCalls } from './payu-life.ts'
+import type { Json } from './razorpay-text.ts'
+import { razorpayCalls, razorpaySettlement } from './razorpay-life.ts'
 import type { Endpoint } from './running.ts'
-import { razorpaySignature } from './sign.ts'
+import { stripeCalls, stripePayout } from './stripe-life.ts'
 
 /** A donation as the service opened it. */
 export interface OpenedDonation {
   life: Life
   donationId: string
-  /** Razorpay `order_…`, PayU `txnid`. */
+  /** Razorpay `order_…`, PayU `txnid`, for Stripe our own reference. */
   orderRef: string
   /** PayU: the fields of the checkout form, which the callback gives back. */
   fields: Readonly<Record<string, string>>
+}
+
+/** What a gateway itself knows by the time of a call: a call of the test gateways' control. */
+export interface Truth {
+  /** What it is about: of that, a later step is told after an earlier one and never before. */
+  of: string
+  /** Counts up. */
+  step: number
+  /** Behind `/_test/`. */
+  path: string
+  body: Json
 }
 
 /** One webhook call. */
@@ -26,10 +37,14 @@ export interface Delivery {
   kind: 'genuine' | 'duplicate' | 'forged'
   headers: Readonly<Record<string, string>>
   body: string
+  /**
+   * Stripe signs when it sends: with which secret, what, and how many seconds ago it says that it
+   * did. Null for a signature that stands in the headers or the body already.
+   */
+  signing: { secret: string; body: string; secondsAgo: number } | null
   /** True where the call tells that the money was captured. */
   captures: boolean
-  /** What PayU itself knows by the time of this call; `step` counts up within the life. */
-  truth: { step: number; payment: PayuTruth } | null
+  truth: Truth | null
 }
 
 /** A payment that the books must show as captured in the end. */
@@ -45,6 +60,8 @@ export interface ExpectedCapture {
 export interface PlayedLife {
   deliveries: Delivery[]
   capture: ExpectedCapture | null
+  /** What of it the gateway owes in the end, in paise; below zero where it took more. */
+  owed: bigint
 }
 
 export interface DeliveryOptions {
@@ -54,160 +71,52 @@ export interface DeliveryOptions {
   now: Date
 }
 
-/** One event at the gateway: which attempt it belongs to and how long before `now` it happened. */
-interface Step<What> {
-  what: What
-  attempt: number
-  secondsAgo: number
+/** What a gateway makes of a life: its calls, and the payment that was captured in the end. */
+export interface Calls {
+  deliveries: Omit<Delivery, 'life' | 'gateway' | 'kind'>[]
+  paymentId: string
+  owed: bigint
 }
+
+const CALLS: Readonly<
+  Record<SimulatedGateway, (donation: OpenedDonation, options: DeliveryOptions) => Calls>
+> = { razorpay: razorpayCalls, payu: payuCalls, stripe: stripeCalls }
 
 /**
  * Pure. The ids of payments and events follow from the seed, the life and the order: playing the
  * same seed again on the same service makes new payments, as no gateway gives an id twice.
  */
 export function deliveriesOf(donation: OpenedDonation, options: DeliveryOptions): PlayedLife {
-  return donation.life.request.gateway === 'razorpay'
-    ? razorpayLife(donation, options)
-    : payuLife(donation, options)
-}
-
-function razorpayLife(donation: OpenedDonation, options: DeliveryOptions): PlayedLife {
-  const { life, orderRef } = donation
-  const { request } = life
-  let capture: ExpectedCapture | null = null
-  const deliveries = razorpaySteps(life).map((step, index): Delivery => {
-    const stream = streamOf(donation, options.seed, step.attempt)
-    const id = `pay_${idFrom(stream)}`
-    const createdAt = Math.floor(options.now.getTime() / 1000) - step.secondsAgo
-    const body = razorpayBody({
-      name: step.what,
-      account: options.endpoint.account,
-      payment: {
-        id,
-        orderId: orderRef,
-        amount: request.amount,
-        donor: request.donor,
-        fund: request.fund,
-        attempt: step.attempt,
-        // All events of an attempt carry the time at which the attempt began.
-        createdAt: Math.floor(options.now.getTime() / 1000) - (step.attempt === 1 ? 100 : 40),
-        stream,
-      },
-      createdAt,
-    })
-    const captures = step.what === 'payment.captured' || step.what === 'order.paid'
-    if (captures) {
-      capture = expected(donation, id)
-    }
-    return {
+  const { life, donationId } = donation
+  const { gateway, amount } = life.request
+  const { deliveries, paymentId, owed } = CALLS[gateway](donation, options)
+  const capture = { donationId, gateway, gatewayPaymentId: paymentId, amount }
+  return {
+    deliveries: deliveries.map((call) => ({
+      ...call,
       life: life.number,
-      gateway: 'razorpay',
-      name: step.what,
+      gateway,
       kind: 'genuine',
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'Razorpay-Webhook/v1 (bahi simulate)',
-        'x-razorpay-event-id': idFrom(`${stream}/event/${index}`),
-        'x-razorpay-signature': razorpaySignature(body, options.endpoint.secret),
-      },
-      body,
-      captures,
-      truth: null,
-    }
-  })
-  return { deliveries, capture }
-}
-
-function payuLife(donation: OpenedDonation, options: DeliveryOptions): PlayedLife {
-  const { life, orderRef, fields } = donation
-  let capture: ExpectedCapture | null = null
-  const deliveries = payuSteps(life).map((step, index): Delivery => {
-    const stream = streamOf(donation, options.seed, step.attempt)
-    const payment = {
-      // PayU's newer ids have eighteen digits.
-      mihpayid: `40${digitsFrom(stream, 16)}`,
-      txnid: orderRef,
-      amount: life.request.amount,
-      fields,
-      key: options.endpoint.account,
-      salt: options.endpoint.secret,
-      at: new Date(options.now.getTime() - step.secondsAgo * 1000),
-      stream,
-    }
-    const captures = step.what === 'captured'
-    if (captures) {
-      capture = expected(donation, payment.mihpayid)
-    }
-    return {
-      life: life.number,
-      gateway: 'payu',
-      name: step.what,
-      kind: 'genuine',
-      headers: {
-        'content-type': 'application/x-www-form-urlencoded',
-        'user-agent': 'PayU-Webhook (bahi simulate)',
-      },
-      body: payuBody(payment, step.what),
-      captures,
-      truth: { step: index + 1, payment: payuTruth(payment, step.what) },
-    }
-  })
-  return { deliveries, capture }
-}
-
-function razorpaySteps(life: Life): Step<RazorpayEventName>[] {
-  const paid = (attempt: number): Step<RazorpayEventName>[] => [
-    { what: 'payment.authorized', attempt, secondsAgo: 3 },
-    { what: 'payment.captured', attempt, secondsAgo: 1 },
-    { what: 'order.paid', attempt, secondsAgo: 0 },
-  ]
-  const failed: Step<RazorpayEventName> = { what: 'payment.failed', attempt: 1, secondsAgo: 60 }
-  switch (life.outcome) {
-    case 'captured':
-      return paid(1)
-    case 'failed_then_captured':
-      return [failed, ...paid(2)]
-    case 'late_captured':
-      return [failed, ...paid(1)]
-    case 'failed':
-      return [failed]
-    case 'pending_then_captured':
-    case 'authorised_only':
-      throw new RangeError(`Razorpay has no life that ends ${life.outcome}.`)
+    })),
+    capture: endsCaptured(life.outcome) ? capture : null,
+    owed,
   }
 }
 
-function payuSteps(life: Life): Step<PayuState>[] {
-  const failures = ['failed', 'bounced', 'userCancelled'] as const
-  const failed: Step<PayuState> = {
-    what: failures[life.number % failures.length] ?? 'failed',
-    attempt: 1,
-    secondsAgo: 60,
+/**
+ * What all lives of a gateway come to, sent to the bank; `stream` is the run's own. Null where it
+ * comes to nothing, and for PayU, which tells of settlements only when it is asked.
+ */
+export function settlementOf(
+  gateway: SimulatedGateway,
+  settled: { life: number; owed: bigint; stream: string },
+  options: DeliveryOptions,
+): PlayedLife | null {
+  const { life, owed, stream } = settled
+  if (owed <= 0n || gateway === 'payu') {
+    return null
   }
-  switch (life.outcome) {
-    case 'captured':
-      return [{ what: 'captured', attempt: 1, secondsAgo: 0 }]
-    case 'failed_then_captured':
-      return [failed, { what: 'captured', attempt: 2, secondsAgo: 0 }]
-    case 'pending_then_captured':
-      return [
-        { what: 'pending', attempt: 1, secondsAgo: 60 },
-        { what: 'captured', attempt: 1, secondsAgo: 0 },
-      ]
-    case 'authorised_only':
-      return [{ what: 'auth', attempt: 1, secondsAgo: 0 }]
-    case 'failed':
-      return [failed]
-    case 'late_captured':
-      throw new RangeError('PayU has no life that ends late_captured.')
-  }
-}
-
-function streamOf(donation: OpenedDonation, seed: number, attempt: number): string {
-  return `${seed}/payment/${donation.life.number}/${donation.orderRef}/${attempt}`
-}
-
-function expected(donation: OpenedDonation, gatewayPaymentId: string): ExpectedCapture {
-  const { gateway, amount } = donation.life.request
-  return { donationId: donation.donationId, gateway, gatewayPaymentId, amount }
+  const make = gateway === 'razorpay' ? razorpaySettlement : stripePayout
+  const call = make(owed, stream, options)
+  return { deliveries: [{ ...call, life, gateway, kind: 'genuine' }], capture: null, owed: 0n }
 }

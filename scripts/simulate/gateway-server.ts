@@ -1,55 +1,99 @@
-/** A small server that stands for the gateways' own APIs where there is no internet. */
+/** A server that stands for the gateways' own APIs where there is no internet, books and all. */
 import { once } from 'node:events'
 import http from 'node:http'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { messageOf } from '../../src/base/problem.ts'
-import {
-  createPayuBooks,
-  razorpayError,
-  razorpayOrder,
-  type GatewayAnswer,
-  type PayuBooks,
-} from './gateway-answers.ts'
+import { controlReply, openControl, type Control } from './gateways/control.ts'
+import type { Fault } from './gateways/faults.ts'
+import { reply, type Asked, type Operation, type Reply } from './gateways/wire.ts'
+import type { WebhookOptions } from './gateways/webhooks.ts'
 
 export interface TestGatewaysOptions {
   /** 0 for a free one. */
   port: number
   clock?: Clock
+  /** How many things of a kind each gateway remembers. */
+  limit?: number
+  /** How its webhooks are tried again. */
+  webhooks?: Omit<WebhookOptions, 'clock'>
 }
 
-export interface TestGateways {
+export interface TestGateways extends Control {
   /** Without a slash at the end. */
   url: string
   close(): Promise<void>
 }
 
 const BODY_LIMIT = 64 * 1024
-const PAYMENTS_LIMIT = 200_000
-const PAYU_PAYMENT = /^\/_test\/payu\/payments\/([^/]{1,120})$/
-
-interface Incoming {
-  method: string
-  path: string
-  authorization: string
-  body: string
-}
+const THINGS_LIMIT = 200_000
 
 /**
- * Starts it on 127.0.0.1; everything is in memory. It answers Razorpay's `POST /v1/orders`,
- * PayU's `POST /merchant/postservice.php` (verify_payment), `GET /health`, and takes
- * `PUT /_test/payu/payments/:txnid`: what became of a PayU payment. Rejects where the port is
- * taken.
+ * Starts it on 127.0.0.1: one merchant's accounts at Razorpay, PayU and Stripe, everything in
+ * memory. What happens there is made to happen by calls of the control (`/_test/…`), or by the
+ * service through the APIs, and is told in signed webhooks where an endpoint was named. Rejects
+ * where the port is taken.
  */
 export async function startTestGateways(options: TestGatewaysOptions): Promise<TestGateways> {
-  const books = createPayuBooks(PAYMENTS_LIMIT)
   const clock = options.clock ?? systemClock
+  const limit = options.limit ?? THINGS_LIMIT
+  const { control, operationOf } = openControl({ clock, limit, webhooks: options.webhooks ?? {} })
+  const slow = new Set<NodeJS.Timeout>()
+
+  async function answer(request: http.IncomingMessage, response: http.ServerResponse) {
+    const asked = await askedIn(request, clock)
+    if (asked === undefined) {
+      send(response, failure(413, `A body has at most ${BODY_LIMIT} bytes here.`))
+      return
+    }
+    const ours = controlReply(control, asked)
+    if (ours !== undefined) {
+      send(response, await ours)
+      return
+    }
+    const operation = operationOf(asked)
+    if (operation === undefined) {
+      send(response, failure(404, `The test gateways have no ${asked.method} ${asked.path}.`))
+      return
+    }
+    control.calls.push({ operation: operation.name, at: asked.now })
+    control.calls.splice(0, Math.max(0, control.calls.length - CALLS_KEPT))
+    meet(response, operation, control.faults.hit(operation.name))
+  }
+
+  function meet(response: http.ServerResponse, operation: Operation, fault?: Fault): void {
+    switch (fault?.kind) {
+      case undefined:
+        send(response, operation.run())
+        break
+      case 'refuse': {
+        const { retry_after: seconds, status } = fault
+        const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+        send(response, reply(status, { error: { description: 'Out of order' } }, headers))
+        break
+      }
+      case 'lose':
+        operation.run()
+        response.destroy()
+        break
+      case 'slow': {
+        const done = operation.run()
+        const timer = setTimeout(() => {
+          slow.delete(timer)
+          send(response, done)
+        }, fault.ms)
+        slow.add(timer)
+        break
+      }
+      case 'silent':
+        // The caller gives up, or we end first.
+        break
+    }
+  }
+
   const server = http.createServer((request, response) => {
-    void answer(request, books, clock)
-      .catch((error: unknown) => failure(500, messageOf(error)))
-      .then(({ status, json }) => {
-        response.writeHead(status, { 'content-type': 'application/json' })
-        response.end(json)
-      })
+    answer(request, response).catch((error: unknown) => {
+      send(response, failure(500, messageOf(error)))
+    })
   })
   server.listen(options.port, '127.0.0.1')
   await once(server, 'listening')
@@ -58,8 +102,11 @@ export async function startTestGateways(options: TestGatewaysOptions): Promise<T
     throw new Error('The test gateways have no port.')
   }
   return {
+    ...control,
     url: `http://127.0.0.1:${address.port}`,
     async close() {
+      slow.forEach(clearTimeout)
+      control.webhooks.close()
       const closed = once(server, 'close')
       server.close()
       server.closeAllConnections()
@@ -68,58 +115,21 @@ export async function startTestGateways(options: TestGatewaysOptions): Promise<T
   }
 }
 
-async function answer(
-  request: http.IncomingMessage,
-  books: PayuBooks,
-  clock: Clock,
-): Promise<GatewayAnswer> {
-  const body = await readBody(request)
-  if (body === undefined) {
-    return failure(413, `A body has at most ${BODY_LIMIT} bytes here.`)
-  }
-  const incoming: Incoming = {
-    method: request.method ?? 'GET',
-    path: new URL(request.url ?? '/', 'http://gateways').pathname,
-    authorization: request.headers.authorization ?? '',
-    body,
-  }
-  return route(incoming, books, clock)
+const CALLS_KEPT = 10_000
+
+function failure(status: number, detail: string): Reply {
+  return reply(status, { status, detail })
 }
 
-function route(incoming: Incoming, books: PayuBooks, clock: Clock): GatewayAnswer {
-  const { method, path, body } = incoming
-  if (method === 'GET' && path === '/health') {
-    return { status: 200, json: '{"status":"ok"}' }
+function send(response: http.ServerResponse, { status, json, headers }: Reply): void {
+  if (!response.headersSent && !response.destroyed) {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers })
+    response.end(json)
   }
-  if (method === 'POST' && path === '/v1/orders') {
-    if (!hasKeyAndSecret(incoming.authorization)) {
-      return razorpayError(401, 'Authentication failed', null)
-    }
-    return razorpayOrder(body, clock())
-  }
-  if (method === 'POST' && path === '/merchant/postservice.php') {
-    return books.answer(new URLSearchParams(body))
-  }
-  const txnid = PAYU_PAYMENT.exec(path)?.[1]
-  if (method === 'PUT' && txnid !== undefined) {
-    const complaint = books.record(decodeURIComponent(txnid), body)
-    return complaint === null ? { status: 200, json: '{"status":"ok"}' } : failure(400, complaint)
-  }
-  return failure(404, `The test gateways have no ${method} ${path}.`)
 }
 
-function failure(status: number, detail: string): GatewayAnswer {
-  return { status, json: JSON.stringify({ status, detail }) }
-}
-
-/** HTTP basic authentication with both parts; which ones they are nobody here knows. */
-function hasKeyAndSecret(authorization: string): boolean {
-  const encoded = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization)?.[1] ?? ''
-  return /^[^:]+:.+$/.test(Buffer.from(encoded, 'base64').toString('utf8'))
-}
-
-/** The whole body, or undefined where it is longer than the limit (the rest is read past). */
-async function readBody(request: http.IncomingMessage): Promise<string | undefined> {
+/** Undefined where the body is longer than the limit (the rest is read past). */
+async function askedIn(request: http.IncomingMessage, clock: Clock): Promise<Asked | undefined> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -128,5 +138,19 @@ async function readBody(request: http.IncomingMessage): Promise<string | undefin
       chunks.push(chunk)
     }
   }
-  return length <= BODY_LIMIT ? Buffer.concat(chunks).toString('utf8') : undefined
+  if (length > BODY_LIMIT) {
+    return undefined
+  }
+  const url = new URL(request.url ?? '/', 'http://gateways')
+  const headers = Object.entries(request.headers).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value] as const] : [],
+  )
+  return {
+    method: request.method ?? 'GET',
+    path: url.pathname,
+    query: url.searchParams,
+    headers: Object.fromEntries(headers),
+    body: Buffer.concat(chunks).toString('utf8'),
+    now: clock(),
+  }
 }

@@ -2,11 +2,12 @@
 import { donorFrom, type Donor } from './people.ts'
 import { randomFrom, shares, type Random } from './random.ts'
 
-export type SimulatedGateway = 'razorpay' | 'payu'
+export type SimulatedGateway = 'razorpay' | 'payu' | 'stripe'
 
 /**
  * How a payment goes. `late_captured`: Razorpay tells a failure and afterwards a capture of the
- * same payment. `authorised_only`: PayU says "success", but the money is never captured.
+ * same payment. `authorised_only`: PayU says "success", but the money is never captured. The last
+ * three are captured first, and then a part goes back or all of it is contested.
  */
 export type Outcome =
   | 'captured'
@@ -15,6 +16,9 @@ export type Outcome =
   | 'pending_then_captured'
   | 'failed'
   | 'authorised_only'
+  | 'refunded'
+  | 'dispute_won'
+  | 'dispute_lost'
 
 /** The body of `POST /v1/donations`. */
 export interface DonationRequest {
@@ -43,19 +47,24 @@ export interface PlanOptions {
   gateways: readonly SimulatedGateway[]
 }
 
+/** What happens to some captured payments afterwards, at every gateway. */
+const AFTERWARDS = [
+  ['refunded', 6],
+  ['dispute_won', 2],
+  ['dispute_lost', 2],
+] as const
+
 type Weights<T> = readonly (readonly [T, number])[]
 
 const CAPTURED: Record<SimulatedGateway, Weights<Outcome>> = {
-  razorpay: [
-    ['captured', 82],
-    ['failed_then_captured', 10],
-    ['late_captured', 8],
-  ],
+  razorpay: [['captured', 72], ['failed_then_captured', 10], ['late_captured', 8], ...AFTERWARDS],
   payu: [
-    ['captured', 80],
+    ['captured', 70],
     ['failed_then_captured', 10],
     ['pending_then_captured', 10],
+    ...AFTERWARDS,
   ],
+  stripe: [['captured', 80], ['failed_then_captured', 10], ...AFTERWARDS],
 }
 
 const NOT_CAPTURED: Record<SimulatedGateway, Weights<Outcome>> = {
@@ -64,9 +73,13 @@ const NOT_CAPTURED: Record<SimulatedGateway, Weights<Outcome>> = {
     ['authorised_only', 1],
     ['failed', 1],
   ],
+  stripe: [
+    ['authorised_only', 1],
+    ['failed', 1],
+  ],
 }
 
-const GATEWAY_WEIGHT: Record<SimulatedGateway, number> = { razorpay: 60, payu: 40 }
+const GATEWAY_WEIGHT: Record<SimulatedGateway, number> = { razorpay: 60, payu: 40, stripe: 20 }
 
 const ROUND_RUPEES = [100n, 251n, 500n, 501n, 1000n, 1100n, 2100n, 5000n, 11_000n, 25_000n]
 

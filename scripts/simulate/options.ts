@@ -2,6 +2,11 @@
 import { parseArgs } from 'node:util'
 import { messageOf } from '../../src/base/problem.ts'
 import type { SimulatedGateway } from './lives.ts'
+import { SCENARIOS } from './scenarios/scenarios.ts'
+
+const SCENARIO_LIST = Object.entries(SCENARIOS)
+  .map(([name, { about }]) => `    ${name.padEnd(30)} ${about}`)
+  .join('\n')
 
 export const USAGE = `Plays the payment gateways against the running service (npm start): signed
 webhooks of whole payment lives, some of them doubled, late or forged.
@@ -14,9 +19,14 @@ webhooks of whole payment lives, some of them doubled, late or forged.
   --reorder SHARE      share that arrives late, 0 to 1                (0.2)
   --bad-signatures SHARE  share of forged calls on top, 0 to 1        (0.02)
   --seed N             the same seed plays the same lives             (1)
-  --gateway NAME       razorpay, payu or both                         (both)
+  --gateway NAME       razorpay, payu, stripe, both of India or all   (all)
+  --scenario NAME      plays one story instead and checks what the service shows,
+                       or all of them one after the other; nothing else may play
   --running FILE       what npm start wrote about itself              (data/running.json)
   --help               this text
+
+Scenarios:
+${SCENARIO_LIST}
 
 Exit code: 0 when every answer was the expected one, 1 when not, 2 for wrong
 options or when the service is not running, 130 when interrupted.`
@@ -29,6 +39,8 @@ export interface SimulateOptions {
   badSignatures: number
   seed: number
   gateways: SimulatedGateway[]
+  /** Empty where the general player is wanted. */
+  scenarios: string[]
   running: string
 }
 
@@ -44,7 +56,8 @@ const OPTIONS = {
   reorder: { type: 'string', default: '0.2' },
   'bad-signatures': { type: 'string', default: '0.02' },
   seed: { type: 'string', default: '1' },
-  gateway: { type: 'string', default: 'both' },
+  gateway: { type: 'string', default: 'all' },
+  scenario: { type: 'string', default: '' },
   running: { type: 'string', default: 'data/running.json' },
   help: { type: 'boolean', default: false },
 } as const
@@ -63,6 +76,7 @@ export function readOptions(args: readonly string[]): SimulateOptions | 'help' {
     badSignatures: decimal('--bad-signatures', values['bad-signatures'], 1),
     seed: whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     gateways: gatewaysOf(values.gateway),
+    scenarios: scenariosOf(values.scenario),
     running: values.running,
   }
 }
@@ -93,12 +107,26 @@ function decimal(name: string, text: string, most: number): number {
 
 function gatewaysOf(text: string): SimulatedGateway[] {
   switch (text) {
+    case 'all':
+      return ['razorpay', 'payu', 'stripe']
     case 'both':
       return ['razorpay', 'payu']
     case 'razorpay':
     case 'payu':
+    case 'stripe':
       return [text]
     default:
-      throw new WrongOption(`--gateway is razorpay, payu or both, not "${text}".`)
+      throw new WrongOption(`--gateway is razorpay, payu, stripe, both or all, not "${text}".`)
   }
+}
+
+function scenariosOf(text: string): string[] {
+  const names = Object.keys(SCENARIOS)
+  if (text === 'all') {
+    return names
+  }
+  if (text !== '' && !names.includes(text)) {
+    throw new WrongOption(`--scenario is all or one of ${names.join(', ')}, not "${text}".`)
+  }
+  return text === '' ? [] : [text]
 }

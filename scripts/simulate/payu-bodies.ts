@@ -4,7 +4,8 @@ import { digitsFrom, randomFrom } from './random.ts'
 import { payuResponseHash, type PayuAnswered } from './sign.ts'
 
 /** How a payment stands at PayU, in PayU's words: the exact one of its two states. */
-export type PayuState = 'captured' | 'auth' | 'pending' | 'failed' | 'bounced' | 'userCancelled'
+export type PayuState =
+  'captured' | 'auth' | 'pending' | 'failed' | 'bounced' | 'userCancelled' | 'autoRefund'
 
 /** One attempt to pay a txnid. */
 export interface PayuPayment {
@@ -19,6 +20,8 @@ export interface PayuPayment {
   at: Date
   /** Names the stream of chance, so that all callbacks of the payment carry the same details. */
   stream: string
+  /** Paise that the donor pays on top; left to chance where it is not told. */
+  charges?: bigint
 }
 
 /** What the simulator tells the test gateways of a payment, for `verify_payment`. */
@@ -56,6 +59,7 @@ const STATUS: Record<PayuState, 'success' | 'pending' | 'failure'> = {
   failed: 'failure',
   bounced: 'failure',
   userCancelled: 'failure',
+  autoRefund: 'failure',
 }
 
 const MODES = [
@@ -153,6 +157,10 @@ export function payuTruth(payment: PayuPayment, state: PayuState): PayuTruth {
 
 /** Most callbacks have no `additionalCharges`, some an empty one, a few a real one. */
 function chargesOf(payment: PayuPayment): { text?: string; paise: bigint } {
+  if (payment.charges !== undefined) {
+    const paise = payment.charges
+    return paise === 0n ? { paise } : { text: formatDecimal(paise, 'INR'), paise }
+  }
   const draw = randomFrom(`${payment.stream}/charges`).fraction()
   if (draw < 0.1) {
     return { text: '3.00', paise: 300n }
@@ -161,7 +169,7 @@ function chargesOf(payment: PayuPayment): { text?: string; paise: bigint } {
 }
 
 /** PayU writes India's wall clock without a zone. */
-function indianWallClock(at: Date): string {
+export function indianWallClock(at: Date): string {
   const shifted = new Date(at.getTime() + 5.5 * 60 * 60 * 1000)
   return shifted.toISOString().slice(0, 19).replace('T', ' ')
 }

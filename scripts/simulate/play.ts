@@ -2,6 +2,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import {
   deliveriesOf,
+  settlementOf,
   type Delivery,
   type ExpectedCapture,
   type OpenedDonation,
@@ -12,6 +13,7 @@ import { openDonation } from './open-donation.ts'
 import type { Endpoint, Running } from './running.ts'
 import { schedule } from './schedule.ts'
 import { comesAgain, createSender, eachAtPace, type Answer, type Sender } from './send.ts'
+import { stripeSignature } from './sign.ts'
 import { createTruthTeller, type TruthTeller } from './truth-teller.ts'
 
 export interface PlayOptions {
@@ -139,12 +141,28 @@ async function openAll(run: Run, lives: readonly Life[]): Promise<OpenedDonation
   return lives.flatMap((life) => opened.get(life.number) ?? [])
 }
 
+/** The lives, and in the end a settlement of what they come to at each gateway. */
 function tellLives(run: Run, opened: readonly OpenedDonation[]): PlayedLife[] {
-  const now = run.options.clock()
-  return opened.map((donation) => {
-    const endpoint = endpointOf(run.options, donation.life.request.gateway)
-    return deliveriesOf(donation, { seed: run.options.seed, endpoint, now })
+  const { clock, seed, gateways } = run.options
+  const now = clock()
+  const told = (gateway: SimulatedGateway) => {
+    return { seed, endpoint: endpointOf(run.options, gateway), now }
+  }
+  const owed = new Map<SimulatedGateway, bigint>()
+  const lives = opened.map((donation) => {
+    const { gateway } = donation.life.request
+    const played = deliveriesOf(donation, told(gateway))
+    owed.set(gateway, (owed.get(gateway) ?? 0n) + played.owed)
+    return played
   })
+  const settlements = gateways.flatMap((gateway, index) => {
+    // The last order is of this run only.
+    const stream = `${seed}/settlement/${gateway}/${opened.at(-1)?.orderRef ?? ''}`
+    const life = run.summary.lives + index
+    const sum = owed.get(gateway) ?? 0n
+    return settlementOf(gateway, { life, owed: sum, stream }, told(gateway)) ?? []
+  })
+  return [...lives, ...settlements]
 }
 
 function endpointOf(options: PlayOptions, gateway: SimulatedGateway): Endpoint {
@@ -189,7 +207,7 @@ async function sendOne(run: Run, call: Delivery, truth: TruthTeller): Promise<bo
   const answer = await run.sender.send({
     method: 'POST',
     url: new URL(endpointOf(options, call.gateway).path, options.running.api_url).href,
-    headers: call.headers,
+    headers: headersOf(call, options.clock()),
     body: call.body,
   })
   summary.retries += answer.retries
@@ -207,6 +225,15 @@ async function sendOne(run: Run, call: Delivery, truth: TruthTeller): Promise<bo
   }
   summary[call.kind === 'forged' ? 'rejected' : 'accepted'] += 1
   return call.kind !== 'forged'
+}
+
+function headersOf({ headers, signing }: Delivery, now: Date): Delivery['headers'] {
+  if (signing === null) {
+    return headers
+  }
+  const seconds = Math.floor(now.getTime() / 1000) - signing.secondsAgo
+  const signature = stripeSignature(signing.body, signing.secret, seconds)
+  return { ...headers, 'stripe-signature': signature }
 }
 
 function inWords(answer: Answer): string {

@@ -2,9 +2,19 @@
 import { minorToJson } from '../../src/base/money.ts'
 import type { Life } from './lives.ts'
 import { digitsFrom, idFrom, randomFrom, type Random } from './random.ts'
+import { disputeEntity, partOf, refundEntity } from './razorpay-after.ts'
+import { razorpayText, type JsonObject } from './razorpay-text.ts'
 
 export type RazorpayEventName =
-  'payment.authorized' | 'payment.captured' | 'payment.failed' | 'order.paid'
+  | 'payment.authorized'
+  | 'payment.captured'
+  | 'payment.failed'
+  | 'order.paid'
+  | 'refund.created'
+  | 'refund.processed'
+  | 'payment.dispute.created'
+  | 'payment.dispute.won'
+  | 'payment.dispute.lost'
 
 /** One attempt to pay an order. */
 export interface RazorpayPayment {
@@ -29,9 +39,6 @@ export interface RazorpayEvent {
   createdAt: number
 }
 
-type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
-type JsonObject = Record<string, Json>
-
 const NO_ERROR: JsonObject = {
   error_code: null,
   error_description: null,
@@ -46,24 +53,35 @@ const FAILURES: readonly JsonObject[] = [
   failure('payment_declined', 'The bank declined the payment / try another one.', 'bank'),
 ]
 
-/**
- * The body of an event, byte for byte. Two of three are written as PHP writes JSON (`\/` and
- * `\u0930`) or with sorted keys: parsed and printed again they would have another signature.
- */
+/** The body of an event, byte for byte. */
 export function razorpayBody(event: RazorpayEvent): string {
-  const status = STATUS[event.name]
-  const payment = { entity: paymentEntity(event.payment, status) }
-  const paid = event.name === 'order.paid'
-  const envelope: JsonObject = {
+  const payment = { entity: razorpayPayment(event.payment, event.name) }
+  const others = othersIn(event)
+  return razorpayText(`${event.payment.stream}/${event.name}`, {
     entity: 'event',
     account_id: event.account,
     event: event.name,
-    contains: paid ? ['payment', 'order'] : ['payment'],
-    payload: paid ? { payment, order: { entity: orderEntity(event.payment) } } : { payment },
+    contains: ['payment', ...Object.keys(others)],
+    payload: { payment, ...others },
     created_at: event.createdAt,
+  })
+}
+
+/** What stands beside the payment. */
+function othersIn({ name, payment, createdAt }: RazorpayEvent): JsonObject {
+  switch (name) {
+    case 'order.paid':
+      return { order: { entity: orderEntity(payment) } }
+    case 'refund.created':
+    case 'refund.processed':
+      return { refund: { entity: refundEntity(payment, name, createdAt) } }
+    case 'payment.dispute.created':
+    case 'payment.dispute.won':
+    case 'payment.dispute.lost':
+      return { dispute: { entity: disputeEntity(payment, name, createdAt) } }
+    default:
+      return {}
   }
-  const random = randomFrom(`${event.payment.stream}/${event.name}`)
-  return random.pick([plain, escaped, sorted])(envelope)
 }
 
 /** 2 % commission plus 18 % GST on it, each rounded half up; `fee` contains `tax`. Paise. */
@@ -73,17 +91,20 @@ export function razorpayFee(amount: bigint): { fee: bigint; tax: bigint } {
   return { fee: commission + tax, tax }
 }
 
-const STATUS: Record<RazorpayEventName, 'authorized' | 'captured' | 'failed'> = {
-  'payment.authorized': 'authorized',
-  'payment.captured': 'captured',
-  'payment.failed': 'failed',
-  'order.paid': 'captured',
+function statusIn(name: RazorpayEventName): 'authorized' | 'captured' | 'failed' {
+  switch (name) {
+    case 'payment.authorized':
+      return 'authorized'
+    case 'payment.failed':
+      return 'failed'
+    default:
+      return 'captured'
+  }
 }
 
-function paymentEntity(
-  payment: RazorpayPayment,
-  status: 'authorized' | 'captured' | 'failed',
-): JsonObject {
+/** The payment as it stands when that event is made. */
+export function razorpayPayment(payment: RazorpayPayment, event: RazorpayEventName): JsonObject {
+  const status = statusIn(event)
   const random = randomFrom(payment.stream)
   const charge = razorpayFee(payment.amount)
   const captured = status === 'captured'
@@ -97,9 +118,9 @@ function paymentEntity(
     order_id: payment.orderId,
     invoice_id: null,
     international: false,
-    amount_refunded: 0,
+    amount_refunded: event.startsWith('refund.') ? minorToJson(partOf(payment.amount)) : 0,
     amount_transferred: 0,
-    refund_status: null,
+    refund_status: event.startsWith('refund.') ? 'partial' : null,
     captured,
     description: `Donation / ${payment.fund} fund`,
     ...instrument(random, payment),
@@ -179,31 +200,4 @@ function failure(reason: string, description: string, source: string): JsonObjec
     error_step: 'payment_authorization',
     error_reason: reason,
   }
-}
-
-function plain(value: Json): string {
-  return JSON.stringify(value)
-}
-
-function escaped(value: Json): string {
-  return JSON.stringify(value)
-    .replaceAll('/', String.raw`\/`)
-    .replaceAll(/[\u0080-\uffff]/g, (unit) => {
-      return String.raw`\u` + unit.charCodeAt(0).toString(16).padStart(4, '0')
-    })
-}
-
-function sorted(value: Json): string {
-  return escaped(sortKeys(value))
-}
-
-function sortKeys(value: Json): Json {
-  if (Array.isArray(value)) {
-    return value.map(sortKeys)
-  }
-  if (value === null || typeof value !== 'object') {
-    return value
-  }
-  const keys = Object.keys(value).sort()
-  return Object.fromEntries(keys.map((key) => [key, sortKeys(value[key] ?? null)]))
 }

@@ -18,6 +18,8 @@ const RunningShape = z.object({
   api_url: Url,
   test_gateways_url: Url,
   token: z.string().min(1),
+  /** For scenarios, which look into the books and change settings. */
+  admin_token: z.string().min(1).optional(),
   endpoints: z.object({
     razorpay: EndpointShape.optional(),
     payu: EndpointShape.optional(),

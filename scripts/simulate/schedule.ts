@@ -26,8 +26,8 @@ export function schedule(
 ): Delivery[] {
   const genuine = interleave(lives, options.seed)
   const end = genuine.length
-  const chosen = (purpose: string, share: number): Placed[] =>
-    randomFrom(`${options.seed}/${purpose}`).shuffle(genuine).slice(0, countOfShare(share, end))
+  const chosen = (purpose: string, share: number, from = genuine): Placed[] =>
+    randomFrom(`${options.seed}/${purpose}`).shuffle(from).slice(0, countOfShare(share, end))
 
   const random = randomFrom(`${options.seed}/places`)
   const duplicates = chosen('duplicates', options.duplicates).map(({ delivery, at }): Placed => ({
@@ -35,10 +35,13 @@ export function schedule(
     // Half of them at once, as after a timeout at the gateway; the others any time later.
     at: random.chance(0.5) ? at + 0.5 : at + 0.5 + random.fraction() * (end - at),
   }))
-  const forged = chosen('forged', options.badSignatures).map(({ delivery }, index): Placed => ({
-    delivery: forge(delivery, index, options.endpoints),
-    at: random.fraction() * end,
-  }))
+  const forgeable = genuine.filter(({ delivery }) => isForgeable(delivery))
+  const forged = chosen('forged', options.badSignatures, forgeable).map(
+    ({ delivery }, index): Placed => ({
+      delivery: forge(delivery, index, options.endpoints),
+      at: random.fraction() * end,
+    }),
+  )
   const late = new Map(
     chosen('reorder', options.reorder).map(({ delivery, at }) => [
       delivery,
@@ -97,9 +100,32 @@ const PAYU_FORGERIES: Readonly<Record<string, Forgery>> = {
   },
 }
 
+const STRIPE_FORGERIES: Readonly<Record<string, Forgery>> = {
+  'signed with another secret': ({ signing }) => ({
+    signing: signing === null ? null : { ...signing, secret: OTHER_SECRET },
+  }),
+  'amount changed': ({ body }) => ({ body: body.replace(/"amount":(-?\d)/, '"amount":9$1') }),
+  'no signature': () => ({ signing: null }),
+  // Somebody recorded the call and sends it again later.
+  'signed six minutes ago': ({ signing }) => ({
+    signing: signing === null ? null : { ...signing, secondsAgo: 360 },
+  }),
+}
+
+const FORGERIES = {
+  razorpay: RAZORPAY_FORGERIES,
+  payu: PAYU_FORGERIES,
+  stripe: STRIPE_FORGERIES,
+} as const
+
+/** PayU signs refunds not at all: whoever sends such a call, it is taken as a hint. */
+function isForgeable({ gateway, headers }: Delivery): boolean {
+  return gateway !== 'payu' || headers['content-type'] !== 'application/json'
+}
+
 /** A call that must be refused, made from a genuine one; the forgeries take turns. */
 function forge(delivery: Delivery, index: number, endpoints: Endpoints): Delivery {
-  const kinds = delivery.gateway === 'razorpay' ? RAZORPAY_FORGERIES : PAYU_FORGERIES
+  const kinds: Readonly<Record<string, Forgery>> = FORGERIES[delivery.gateway]
   const names = Object.keys(kinds)
   const name = names[index % names.length] ?? ''
   const changes = kinds[name]?.(delivery, endpoints[delivery.gateway]?.secret ?? '')

@@ -9,6 +9,12 @@ export function razorpaySignature(body: string | Uint8Array, secret: string): st
   return createHmac('sha256', secret).update(body).digest('hex')
 }
 
+/** `Stripe-Signature`: HMAC-SHA256 over the time in seconds and the exact bytes of the body. */
+export function stripeSignature(body: string, secret: string, seconds: number): string {
+  const v1 = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')
+  return `t=${seconds},v1=${v1}`
+}
+
 /** The values of a PayU payment that its hash covers; an absent udf counts as empty. */
 export interface PayuSigned {
   key: string

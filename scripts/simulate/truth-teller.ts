@@ -1,5 +1,5 @@
-/** Tells the test gateways what became of a PayU payment, before the service can ask about it. */
-import type { Delivery } from './deliveries.ts'
+/** Tells the test gateways what became of a payment, before the service can ask about it. */
+import type { Delivery, Truth } from './deliveries.ts'
 import type { Sender } from './send.ts'
 
 export interface Telling {
@@ -15,21 +15,20 @@ export interface TruthTeller {
 
 interface Known {
   step: number
-  /** Ends when everything told so far of the txnid has arrived. */
+  /** Ends when everything told so far of it has arrived. */
   last: Promise<unknown>
 }
 
-/** A late call does not turn the clock back: what PayU knows of a payment only moves forward. */
+/** A late call does not turn the clock back: what a gateway knows of a payment moves forward. */
 export function createTruthTeller(sender: Sender, testGatewaysUrl: string): TruthTeller {
   const known = new Map<string, Known>()
 
-  async function put(txnid: string, body: string): Promise<Telling> {
-    const path = `/_test/payu/payments/${encodeURIComponent(txnid)}`
+  async function put({ path, body }: Truth): Promise<Telling> {
     const { status, text, retries } = await sender.send({
-      method: 'PUT',
-      url: new URL(path, testGatewaysUrl).href,
+      method: 'POST',
+      url: new URL(`/_test/${path}`, testGatewaysUrl).href,
       headers: { 'content-type': 'application/json' },
-      body,
+      body: JSON.stringify(body),
     })
     if (status === 200) {
       return { retries, complaint: null }
@@ -45,14 +44,14 @@ export function createTruthTeller(sender: Sender, testGatewaysUrl: string): Trut
       if (truth === null) {
         return { retries: 0, complaint: null }
       }
-      const { txnid } = truth.payment
-      const before = known.get(txnid) ?? { step: 0, last: Promise.resolve() }
+      const { of } = truth
+      const before = known.get(of) ?? { step: 0, last: Promise.resolve() }
       if (truth.step <= before.step) {
         await before.last
         return { retries: 0, complaint: null }
       }
-      const telling = before.last.then(() => put(txnid, JSON.stringify(truth.payment)))
-      known.set(txnid, { step: truth.step, last: telling })
+      const telling = before.last.then(() => put(truth))
+      known.set(of, { step: truth.step, last: telling })
       return telling
     },
   }

@@ -1,7 +1,8 @@
 /** The webhook calls of a run: bytes and signatures, and the order they go out in. */
 import { expect } from 'chai'
 import { createHash, createHmac } from 'node:crypto'
-import { deliveriesOf, type Delivery, type PlayedLife } from '../../scripts/simulate/deliveries.ts'
+import { deliveriesOf, settlementOf } from '../../scripts/simulate/deliveries.ts'
+import type { Delivery, PlayedLife } from '../../scripts/simulate/deliveries.ts'
 import { planLives, type Outcome, type SimulatedGateway } from '../../scripts/simulate/lives.ts'
 import { razorpayFee } from '../../scripts/simulate/razorpay-bodies.ts'
 import { schedule } from '../../scripts/simulate/schedule.ts'
@@ -13,6 +14,7 @@ const endpoints = {
     secret: 'rzp secret',
   },
   payu: { path: '/webhooks/payu/whe_2', account: 'gtKFFx', secret: 'TESTSALT123' },
+  stripe: { path: '/webhooks/stripe/whe_3', account: 'acct_1', secret: 'whsec_1' },
 }
 const now = new Date('2026-05-04T06:30:00Z')
 const shares = { seed: 7, duplicates: 0.1, reorder: 0.2, badSignatures: 0.02, endpoints }
@@ -25,7 +27,7 @@ interface Played {
 }
 
 function playAll(run = 'a'): Played[] {
-  const lives = planLives({ seed: 7, payments: 300, gateways: ['razorpay', 'payu'] })
+  const lives = planLives({ seed: 7, payments: 300, gateways: ['razorpay', 'payu', 'stripe'] })
   return lives.map((life) => {
     const { gateway, amount, donor } = life.request
     const fields: Record<string, string> = {
@@ -50,12 +52,22 @@ const lives = playAll()
 const calls = lives.flatMap(({ played }) => played.deliveries)
 const razorpayCalls = calls.filter((call) => call.gateway === 'razorpay')
 const payuCalls = calls.filter((call) => call.gateway === 'payu')
+const payuForms = payuCalls.filter(
+  ({ headers }) => headers['content-type'] === 'application/x-www-form-urlencoded',
+)
 
 /** The verifier's side, written out a second time. */
 function isSigned(call: Delivery): boolean {
   if (call.gateway === 'razorpay') {
     const mac = createHmac('sha256', 'rzp secret').update(Buffer.from(call.body)).digest('hex')
     return call.headers['x-razorpay-signature'] === mac
+  }
+  if (call.gateway === 'stripe') {
+    const { secret, body, secondsAgo } = call.signing ?? { secret: '', body: '', secondsAgo: 0 }
+    return secret === 'whsec_1' && body === call.body && secondsAgo === 0
+  }
+  if (call.headers['content-type'] === 'application/json') {
+    return isPayuJson(call)
   }
   const form = new URLSearchParams(call.body)
   const at = (name: string): string => form.get(name) ?? ''
@@ -66,6 +78,18 @@ function isSigned(call: Delivery): boolean {
   const charges = at('additionalCharges')
   const sum = createHash('sha512').update(charges === '' ? text : `${charges}|${text}`)
   return at('key') === 'gtKFFx' && at('hash') === sum.digest('hex')
+}
+
+/** A refund carries no signature, a dispute one over some of its fields. */
+function isPayuJson({ body, headers }: Delivery): boolean {
+  const told = JSON.parse(body) as Record<string, string>
+  if (told['action'] === 'refund') {
+    return told['key'] === 'gtKFFx'
+  }
+  const fields = ['txn_id', 'cb_amount', 'cb_id', 'cb_type', 'cb_status'].map((name) => told[name])
+  const text = `gtKFFx|${fields.join('|')}|TESTSALT123`.replaceAll(' ', '')
+  const digest = createHash('sha512').update(text).digest('hex')
+  return headers['x-payu-dispute-webhook-signature-v2'] === digest
 }
 
 function outline(gateway: SimulatedGateway, outcome: Outcome): string[] {
@@ -79,8 +103,9 @@ function outline(gateway: SimulatedGateway, outcome: Outcome): string[] {
 }
 
 function paymentIdOf(call: Delivery): string {
-  const id = /"id":"(pay_[0-9A-Za-z]{14})"/.exec(call.body)?.[1]
-  return id ?? new URLSearchParams(call.body).get('mihpayid') ?? 'none'
+  const id = /"(?:id|charge|latest_charge)":"((?:pay|ch)_[0-9A-Za-z]{14})"/.exec(call.body)?.[1]
+  const ofPayu = /"(?:mihpayid|txn_id)":" ?(\d{18}) ?"/.exec(call.body)?.[1]
+  return id ?? ofPayu ?? new URLSearchParams(call.body).get('mihpayid') ?? 'none'
 }
 
 describe('the webhook calls of a life', () => {
@@ -119,6 +144,51 @@ describe('the webhook calls of a life', () => {
     expect(captured).to.equal('captured 2')
   })
 
+  it('tell a Stripe payment by its charge and its intent', () => {
+    const paid = ['charge.succeeded 1', 'payment_intent.succeeded 1']
+    expect(outline('stripe', 'captured')).to.deep.equal(paid)
+    expect(outline('stripe', 'failed_then_captured')).to.deep.equal([
+      'charge.failed 1',
+      'charge.succeeded 2',
+      'payment_intent.succeeded 2',
+    ])
+    expect(outline('stripe', 'authorised_only')).to.deep.equal(['charge.succeeded 1'])
+  })
+
+  it('tell what goes back and what is contested after the capture', () => {
+    expect(outline('razorpay', 'refunded').slice(3)).to.deep.equal([
+      'refund.created 1',
+      'refund.processed 1',
+    ])
+    expect(outline('razorpay', 'dispute_lost').at(-1)).to.equal('payment.dispute.lost 1')
+    expect(outline('payu', 'refunded')).to.deep.equal(['captured 1', 'refund 1'])
+    expect(outline('payu', 'dispute_won').slice(1)).to.deep.equal([
+      'dispute New 1',
+      'dispute Closed in Merchant Favour 1',
+    ])
+    expect(outline('stripe', 'dispute_won').slice(2)).to.deep.equal([
+      'charge.dispute.created 1',
+      'charge.dispute.funds_withdrawn 1',
+      'charge.dispute.funds_reinstated 1',
+      'charge.dispute.closed 1',
+    ])
+  })
+
+  it('end in a settlement of what they come to, but at PayU', () => {
+    const settled = { life: 999, owed: 123_456n, stream: 'run 1' }
+    const made = (['razorpay', 'payu', 'stripe'] as const).map((gateway) =>
+      settlementOf(gateway, settled, { seed: 7, endpoint: endpoints[gateway], now }),
+    )
+    const [razorpay, payu, stripe] = made
+    expect(razorpay?.deliveries.map(({ name }) => name)).to.deep.equal(['settlement.processed'])
+    expect(razorpay?.deliveries.every(isSigned)).to.equal(true)
+    expect(payu).to.equal(null)
+    expect(JSON.stringify(stripe?.deliveries[0]?.truth?.body)).to.include('"amount":-123456')
+    const nothing = { ...settled, owed: -1n }
+    const none = settlementOf('razorpay', nothing, { seed: 7, endpoint: endpoints.razorpay, now })
+    expect(none).to.equal(null)
+  })
+
   it('expect a capture of exactly the lives that end in one, under the id that was told', () => {
     for (const { outcome, amount, played } of lives) {
       const telling = played.deliveries.filter((call) => call.captures)
@@ -154,16 +224,17 @@ describe('the bodies', () => {
   it('carry fee and tax only once a Razorpay payment is captured', () => {
     expect(razorpayFee(10_000n)).to.deep.equal({ fee: 236n, tax: 36n })
     expect(razorpayFee(498_800n)).to.deep.equal({ fee: 11_772n, tax: 1796n })
-    for (const { body, captures } of razorpayCalls) {
-      expect(/"fee":\d+/.test(body)).to.equal(captures)
-      expect(/"tax":\d+/.test(body)).to.equal(captures)
+    for (const { body, name } of razorpayCalls) {
+      const isCaptured = !['payment.authorized', 'payment.failed'].includes(name)
+      expect(/"fee":\d+/.test(body)).to.equal(isCaptured)
+      expect(/"tax":\d+/.test(body)).to.equal(isCaptured)
     }
   })
 
   it('give a PayU form back as it was posted, the amount to the letter', () => {
-    const amounts = new Set(payuCalls.map(({ body }) => new URLSearchParams(body).get('amount')))
+    const amounts = new Set(payuForms.map(({ body }) => new URLSearchParams(body).get('amount')))
     expect([...amounts]).to.have.members(['501', '501.00'])
-    expect(payuCalls.every(({ body }) => body.includes('productinfo=Donation+%26+more'))).to.equal(
+    expect(payuForms.every(({ body }) => body.includes('productinfo=Donation+%26+more'))).to.equal(
       true,
     )
   })
@@ -179,7 +250,7 @@ describe('the bodies', () => {
     const only = payuCalls.find((call) => call.name === 'auth')
     const form = new URLSearchParams(only?.body)
     expect([form.get('status'), form.get('unmappedstatus')]).to.deep.equal(['success', 'auth'])
-    expect(only?.truth?.payment.unmappedstatus).to.equal('auth')
+    expect(JSON.stringify(only?.truth?.body)).to.include('"unmappedstatus":"auth"')
   })
 })
 
@@ -217,7 +288,7 @@ describe('the order of the calls', () => {
     const ways = new Set(forged.map(({ gateway, name }) => `${gateway} ${name.split(', ')[1]}`))
     expect(forged.filter(isSigned)).to.deep.equal([])
     expect(forged.some((call) => call.captures || call.truth !== null)).to.equal(false)
-    expect(ways.size).to.equal(9)
+    expect(ways.size).to.equal(13)
   })
 
   it('keeps the order of each life without reordering, and changes that of some with it', () => {

@@ -2,7 +2,6 @@
 import { expect } from 'chai'
 import { createHash } from 'node:crypto'
 import { startTestGateways, type TestGateways } from '../../scripts/simulate/gateway-server.ts'
-import { createPayuBooks } from '../../scripts/simulate/gateway-answers.ts'
 
 const payment = {
   key: 'gtKFFx',
@@ -97,7 +96,9 @@ describe('the test gateways', () => {
 
   it('refuse a body that is too long, and a path they do not have', async () => {
     expect((await order(`{"receipt":"${'x'.repeat(70_000)}"}`)).status).to.equal(413)
-    expect((await fetch(`${gateways.url}/v1/refunds`)).status).to.equal(404)
+    expect((await fetch(`${gateways.url}/v1/refunds/all`)).status).to.equal(401)
+    expect((await fetch(`${gateways.url}/v1/nothing`)).status).to.equal(404)
+    expect((await fetch(`${gateways.url}/_test/nothing`)).status).to.equal(404)
   })
 
   it('tell of a PayU payment what they were told, in the shape of PayU', async () => {
@@ -152,12 +153,18 @@ describe('the test gateways', () => {
     expect((await tell('x'.repeat(121), payment)).status).to.equal(404)
   })
 
-  it('forget the oldest PayU payments beyond their limit', () => {
-    const books = createPayuBooks(2)
-    for (const txnid of ['T1', 'T2', 'T3']) {
-      expect(books.record(txnid, JSON.stringify(payment))).to.equal(null)
+  it('forget the oldest PayU payments beyond their limit', async () => {
+    const small = await startTestGateways({ port: 0, limit: 2 })
+    for (const [index, txnid] of ['T1', 'T2', 'T3'].entries()) {
+      const told = { ...payment, status: 'success', mihpayid: `4039937155152396${index}` } as const
+      small.payu.know({ txnid, payment: told })
     }
-    const { json } = books.answer(new URLSearchParams(signed('T1|T2|T3')))
-    expect(json).to.include('2 out of 3').and.to.include('"T1":{"mihpayid":"Not Found"')
+    const response = await fetch(`${small.url}/merchant/postservice.php?form=2`, {
+      method: 'POST',
+      body: new URLSearchParams(signed('T1|T2|T3')),
+    })
+    const text = await response.text()
+    await small.close()
+    expect(text).to.include('2 out of 3').and.to.include('"T1":{"mihpayid":"Not Found"')
   })
 })

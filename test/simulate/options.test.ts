@@ -16,7 +16,8 @@ describe('the options of the simulator', () => {
       reorder: 0.2,
       badSignatures: 0.02,
       seed: 1,
-      gateways: ['razorpay', 'payu'],
+      gateways: ['razorpay', 'payu', 'stripe'],
+      scenarios: [],
       running: 'data/running.json',
     })
   })
@@ -32,6 +33,19 @@ describe('the options of the simulator', () => {
       seed: 9,
       running: 'x',
     })
+  })
+
+  it('take a scenario by its name, or all of them, and list them in the usage', () => {
+    expect(readOptions(['--scenario', 'payu-auth'])).to.deep.include({ scenarios: ['payu-auth'] })
+    const all = readOptions(['--scenario', 'all'])
+    const names = all === 'help' ? [] : all.scenarios
+    expect(names).to.have.length(11)
+    expect(names.filter((name) => !USAGE.includes(`    ${name} `))).to.deep.equal([])
+  })
+
+  it('take one gateway, those of India, or all', () => {
+    expect(readOptions(['--gateway', 'stripe'])).to.deep.include({ gateways: ['stripe'] })
+    expect(readOptions(['--gateway', 'both'])).to.deep.include({ gateways: ['razorpay', 'payu'] })
   })
 
   it('give the usage when asked for help, and it names every option', () => {
@@ -60,7 +74,8 @@ describe('the options of the simulator', () => {
     ['--reorder', 'half'],
     ['--bad-signatures', '2'],
     ['--seed', 'x'],
-    ['--gateway', 'stripe'],
+    ['--gateway', 'paypal'],
+    ['--scenario', 'nothing'],
     ['--colour', 'red'],
   ]
   for (const args of wrong) {

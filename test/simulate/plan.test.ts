@@ -89,11 +89,17 @@ describe('the plan of a run', () => {
       'razorpay failed_then_captured',
       'razorpay late_captured',
       'razorpay failed',
+      'razorpay refunded',
+      'razorpay dispute_won',
+      'razorpay dispute_lost',
       'payu captured',
       'payu failed_then_captured',
       'payu pending_then_captured',
       'payu authorised_only',
       'payu failed',
+      'payu refunded',
+      'payu dispute_won',
+      'payu dispute_lost',
     ])
   })
 

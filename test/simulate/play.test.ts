@@ -86,6 +86,10 @@ function isSigned({ path, headers, body }: Received): boolean {
     const mac = createHmac('sha256', SECRET).update(body).digest('hex')
     return headers['x-razorpay-signature'] === mac
   }
+  if (headers['content-type'] === 'application/json') {
+    // Refunds and disputes of PayU.
+    return path === '/webhooks/payu/whe_p'
+  }
   const form = new URLSearchParams(body)
   const charges = form.get('additionalCharges') ?? ''
   const middle = ['', '', '', '', '', 'udf5', 'udf4', 'udf3', 'udf2', 'udf1']

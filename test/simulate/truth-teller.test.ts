@@ -1,4 +1,4 @@
-/** What the test gateways are told of PayU payments: before the webhook goes out, only forward. */
+/** What the test gateways are told of payments: before the webhook goes out, only forward. */
 import { expect } from 'chai'
 import type { Delivery } from '../../scripts/simulate/deliveries.ts'
 import { payuTruth, type PayuState } from '../../scripts/simulate/payu-bodies.ts'
@@ -26,9 +26,10 @@ function delivery(txnid: string, step: number, state: PayuState): Delivery {
     at: new Date('2026-05-04T06:30:00Z'),
     stream: txnid,
   }
-  const truth = { step, payment: payuTruth(payment, state) }
+  const body = { txnid, payment: { ...payuTruth(payment, state) } }
+  const truth = { of: txnid, step, path: 'payu/know', body }
   const call = { life: 0, gateway: 'payu', name: state, kind: 'genuine' } as const
-  return { ...call, headers: {}, body: '', captures: false, truth }
+  return { ...call, headers: {}, body: '', signing: null, captures: false, truth }
 }
 
 const told = { status: 200, text: '', retries: 0 }
@@ -48,7 +49,8 @@ describe('the teller of what PayU knows', () => {
       .tell(delivery('T/1', 1, 'pending'))
       .then(() => (done = true))
     await settle()
-    expect(held[0]?.call.url).to.equal('http://gateways/_test/payu/payments/T%2F1')
+    expect(held[0]?.call).to.include({ method: 'POST', url: 'http://gateways/_test/payu/know' })
+    expect(held[0]?.call.body).to.include('"txnid":"T/1"')
     expect(done).to.equal(false)
     held[0]?.answer(told)
     expect(await telling).to.equal(true)
@@ -87,7 +89,7 @@ describe('the teller of what PayU knows', () => {
     })
   })
 
-  it('has nothing to tell of a Razorpay or a forged call', async () => {
+  it('has nothing to tell of a forged call', async () => {
     const { held, sender } = createHeldSender()
     const teller = createTruthTeller(sender, 'http://gateways')
     await teller.tell({ ...delivery('T1', 1, 'auth'), truth: null })
