@@ -1,0 +1,153 @@
+/** All that can be seen of an organisation's books, without what two runs make up differently. */
+import { indianDate } from '../../src/base/clock.ts'
+import { asOwner } from '../stack.ts'
+import { ORG } from './organisation.ts'
+
+/** By what it is about (entries, refunds …) and by natural key: what stands there, as text. */
+export type Books = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** Ids of our own, and clock times of our own. */
+const MADE_UP = [
+  'org_id',
+  'created_at',
+  'recorded_at',
+  'parked_at',
+  'event_id',
+  'payment_id',
+  'refund_id',
+  'dispute_id',
+  'settlement_id',
+  'payout_id',
+  'transfer_id',
+  'downtime_id',
+]
+
+/**
+ * Two events of one capture say when it was, each its own second, and the first one that is read
+ * stands: of these only the day in India, which the books are kept by, is compared.
+ */
+const BY_DAY = new Set(['captured_at', 'authorized_at', 'paid_at', 'occurredAt'])
+
+/** Rows as `key` and `row`; whatever names an entry by its number names it by its key instead. */
+const SECTIONS: Readonly<Record<string, string>> = {
+  entries: `select e.idempotency_key as key,
+                   jsonb_build_object('kind', e.kind, 'effective_on', e.effective_on,
+                     'description', e.description, 'source', e.source, 'actor', e.actor,
+                     'metadata', e.metadata, 'reverses', r.idempotency_key,
+                     'adjusts', a.idempotency_key, 'lines', l.lines) as row
+              from journal_entries e
+              left join journal_entries r on r.org_id = e.org_id and r.entry_no = e.reverses
+              left join journal_entries a on a.org_id = e.org_id and a.entry_no = e.adjusts
+              join lateral (
+                select jsonb_agg(jsonb_build_array(c.code, c.currency, p.direction, p.amount)
+                                 order by p.line_no) as lines
+                  from postings p
+                  join accounts c on c.org_id = p.org_id and c.account_id = p.account_id
+                 where p.org_id = e.org_id and p.entry_no = e.entry_no
+              ) l on true
+             where e.org_id = $1`,
+  balances: `select code || ' ' || currency as key,
+                    jsonb_build_object('debits', debits, 'credits', credits, 'postings', version,
+                      'open', open, 'frozen', frozen) as row
+               from accounts where org_id = $1`,
+  facts: `select fact_key as key,
+                 jsonb_build_object('kind', kind, 'content', content) as row
+            from facts where org_id = $1`,
+  payments: atGateway('payments', 'gateway_payment_id'),
+  refunds: atGateway('refunds', 'gateway_refund_id'),
+  disputes: atGateway('disputes', 'gateway_dispute_id'),
+  settlements: atGateway('settlements', 'gateway_settlement_id'),
+  payouts: atGateway('gateway_payouts', 'gateway_payout_id'),
+  transfers: atGateway('gateway_transfers', 'gateway_transfer_id'),
+  downtimes: atGateway('gateway_downtimes', 'gateway_downtime_id'),
+  'parked facts': `select fact_key as key, to_jsonb(t) - $2::text[] as row
+                     from parked_facts t where org_id = $1`,
+  donations: `select d.donation_id as key,
+                     to_jsonb(d) - $2::text[] - '{donor_id,opened_at}'::text[]
+                       || jsonb_build_object('paid_by', p.gateway_payment_id) as row
+                from donations d left join payments p using (org_id, payment_id)
+               where d.org_id = $1`,
+  // Which number a receipt has depends on who was first; that none is missing is verified.
+  receipts: `select r.donation_id as key,
+                    jsonb_build_object('series', r.series, 'year', r.year, 'amount', r.amount,
+                      'currency', r.currency, 'donated_on', r.donated_on, 'to', r.donor_name,
+                      'entry_no', r.entry_no, 'paid_by', p.gateway_payment_id,
+                      'email', e.to_address) as row
+               from receipts r
+               join payments p using (org_id, payment_id)
+               left join receipt_emails e using (org_id, receipt_id)
+              where r.org_id = $1`,
+  promises: `select topic || ' ' || subject as key, jsonb_build_object('state', state) as row
+               from outbox where org_id = $1`,
+  webhooks: `select concat_ws(' ', gateway, gateway_event_id, encode(dedupe_key, 'hex')) as key,
+                    jsonb_build_object('type', event_type, 'state', state, 'note', note) as row
+               from inbox_events where org_id = $1`,
+}
+
+function atGateway(table: string, id: string): string {
+  return `select concat_ws(' ', gateway, account, ${id}) as key, to_jsonb(t) - $2::text[] as row
+            from ${table} t where org_id = $1`
+}
+
+interface Row {
+  key: string
+  row: Record<string, unknown>
+}
+
+/** Reads the books of the storm's organisation; throws where two rows have the same key. */
+export async function readBooks(ownerUrl: string): Promise<Books> {
+  return await asOwner(ownerUrl, async (client) => {
+    const { rows: numbers } = await client.query<{ no: number; key: string }>(
+      'select entry_no::float8 as no, idempotency_key as key from journal_entries where org_id = $1',
+      [ORG],
+    )
+    const keyOf = new Map(numbers.map(({ no, key }) => [no, key]))
+    const books = new Map<string, Map<string, string>>()
+    for (const [name, sql] of Object.entries(SECTIONS)) {
+      const params = sql.includes('$2') ? [ORG, MADE_UP] : [ORG]
+      const { rows } = await client.query<Row>(sql, params)
+      const section = new Map(rows.map(({ key, row }) => [key, JSON.stringify(plain(row, keyOf))]))
+      if (section.size !== rows.length) {
+        throw new Error(`Two ${name} have the same key.`)
+      }
+      books.set(name, section)
+    }
+    return books
+  })
+}
+
+function plain(
+  row: Readonly<Record<string, unknown>>,
+  keyOf: ReadonlyMap<number, string>,
+): Record<string, unknown> {
+  const members = Object.entries(row).map(([name, value]): [string, unknown] => {
+    if (typeof value === 'string' && BY_DAY.has(name)) {
+      return [name, indianDate(new Date(value))]
+    }
+    if (typeof value === 'number' && /(^|_)entry(_no)?$/.test(name)) {
+      return [name, keyOf.get(value) ?? `entry ${value}`]
+    }
+    const isNested = name === 'content' && typeof value === 'object' && value !== null
+    return [name, isNested ? plain(value as Record<string, unknown>, keyOf) : value]
+  })
+  return Object.fromEntries(members)
+}
+
+export interface Difference {
+  section: string
+  key: string
+  /** What stands there after the plain run and after the storm; null for nothing. */
+  plain: string | null
+  storm: string | null
+}
+
+/** Everything that is not the same in both. */
+export function differences(plainBooks: Books, stormBooks: Books): Difference[] {
+  return [...plainBooks].flatMap(([section, before]) => {
+    const after: ReadonlyMap<string, string> = stormBooks.get(section) ?? new Map()
+    return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
+      const [one = null, other = null] = [before.get(key), after.get(key)]
+      return one === other ? [] : [{ section, key, plain: one, storm: other }]
+    })
+  })
+}
