@@ -9,6 +9,7 @@ import {
 import { planLives, type Life, type SimulatedGateway } from '../simulate/lives.ts'
 import { idFrom } from '../simulate/random.ts'
 import type { Endpoint } from '../simulate/running.ts'
+import { otherLife } from './other-lives.ts'
 
 export const GATEWAYS: readonly SimulatedGateway[] = ['razorpay', 'payu', 'stripe']
 
@@ -20,8 +21,23 @@ export interface ToldLife {
   deliveries: Delivery[]
 }
 
-/** Exactly so many lives; the plan itself counts those that end captured. */
-export function livesOf(lives: number, seed: number): Life[] {
+/** One life in so many is none of a donation. */
+const OTHERS = 20
+
+export interface Plan {
+  donations: Life[]
+  /** How many other lives there are beside them. */
+  others: number
+}
+
+/** Exactly so many lives. */
+export function planOf(lives: number, seed: number): Plan {
+  const donations = donationLives(lives - Math.floor(lives / OTHERS), seed)
+  return { donations, others: lives - donations.length }
+}
+
+/** The plan itself counts those that end captured. */
+function donationLives(lives: number, seed: number): Life[] {
   let payments = Math.ceil((lives * 10) / 11)
   while (planSize(payments) > lives) {
     payments -= 1
@@ -59,25 +75,37 @@ export function donationOf(life: Life, seed: number, endpoints: Endpoints): Open
   }
 }
 
-/** Everything that the gateways tell, each life in its order, and last what they settle. */
+/** All that the gateways tell. */
+export interface Tellings {
+  lives: ToldLife[]
+  /** What the lives of a gateway come to, sent to the bank. */
+  settlements: ToldLife[]
+}
+
+/** What the gateways tell, each life in its order. */
 export function tellingsOf(
   donations: readonly OpenedDonation[],
+  others: number,
   told: { seed: number; now: Date; endpoints: Endpoints },
-): ToldLife[] {
+): Tellings {
   const { seed, now, endpoints } = told
   const owed = new Map<SimulatedGateway, bigint>()
-  const lives = donations.map((donation): ToldLife => {
+  const given = donations.map((donation): ToldLife => {
     const { gateway } = donation.life.request
     const played = deliveriesOf(donation, { seed, now, endpoint: endpoints[gateway] })
     owed.set(gateway, (owed.get(gateway) ?? 0n) + played.owed)
     return { number: donation.life.number, deliveries: played.deliveries }
   })
+  const beside = Array.from({ length: others }, (_none, index) =>
+    otherLife(given.length + index, { seed, now, endpoint: endpoints.razorpay }),
+  )
+  const lives = [...given, ...beside]
   const settlements = GATEWAYS.flatMap((gateway, index): ToldLife[] => {
-    const number = donations.length + index
+    const number = lives.length + index
     const stream = `${seed}/settlement/${gateway}`
     const settled = { life: number, owed: owed.get(gateway) ?? 0n, stream }
     const played = settlementOf(gateway, settled, { seed, now, endpoint: endpoints[gateway] })
     return played === null ? [] : [{ number, deliveries: played.deliveries }]
   })
-  return [...lives, ...settlements]
+  return { lives, settlements }
 }

@@ -7,7 +7,7 @@ import { verifyBooks } from '../verify-books.ts'
 import { differences, readBooks, type Books, type Difference } from './books.ts'
 import { drained } from './drained.ts'
 import { openField, type Field } from './field.ts'
-import { donationOf, livesOf, tellingsOf, type ToldLife } from './lives.ts'
+import { donationOf, planOf, tellingsOf, type Tellings, type ToldLife } from './lives.ts'
 import { gatewaysAt, makeOrganisation, openDonations, ORG } from './organisation.ts'
 import type { Organisation } from './organisation.ts'
 import { refusals, type Refusals } from './refusals.ts'
@@ -68,13 +68,14 @@ async function playOn(
   await field.makeDatabase('before')
   const organisation = await makeOrganisation(field.ownerUrl('before'))
   const { endpoints } = organisation
-  const lives = livesOf(options.lives, seed)
-  const donations = lives.map((life) => donationOf(life, seed, endpoints))
+  const plan = planOf(options.lives, seed)
+  const donations = plan.donations.map((life) => donationOf(life, seed, endpoints))
   await openDonations(field.applicationUrl('before'), donations, organisation)
   await field.makeDatabase('plain', 'before')
   await field.makeDatabase('storm', 'before')
-  const told = tellingsOf(donations, { seed, now: yesterdayNoon(), endpoints })
-  say(`${lives.length} lives, ${told.flatMap(({ deliveries }) => deliveries).length} webhooks`)
+  const told = tellingsOf(donations, plan.others, { seed, now: yesterdayNoon(), endpoints })
+  const everything = [...told.lives, ...told.settlements]
+  say(`${told.lives.length} lives, ${countOf(everything)} webhooks`)
 
   const run = { field, organisation, options, told }
   const plain = await played(run, 'plain', playPlain)
@@ -92,17 +93,21 @@ async function playOn(
     ...storm.done.refusals.findings,
   ]
   return {
-    lives: lives.length,
+    lives: told.lives.length,
     ...storm.done,
     redis: field.redisUrl !== null,
     entries: stormBooks.get('entries')?.size ?? 0,
     receipts: stormBooks.get('receipts')?.size ?? 0,
     differences: differences(plainBooks, stormBooks),
-    lifeOf: lifeFinder(told),
+    lifeOf: lifeFinder(everything),
     findings,
     plainSeconds: plain.seconds,
     stormSeconds: storm.seconds,
   }
+}
+
+function countOf(lives: readonly ToldLife[]): number {
+  return lives.reduce((sum, { deliveries }) => sum + deliveries.length, 0)
 }
 
 /** Well away from midnight: a life's own seconds must not decide about its day. */
@@ -116,7 +121,7 @@ interface Run {
   field: Field
   organisation: Organisation
   options: StormOptions
-  told: readonly ToldLife[]
+  told: Tellings
 }
 
 interface Stage extends Run {
@@ -161,12 +166,9 @@ const THINGS = 2_000_000
 /** Each webhook when the one before it is done with, all lives side by side; settlements last. */
 async function playPlain(stage: Stage): Promise<{ complaints: string[] }> {
   const { told, options, organisation, service, gateways, ownerUrl } = stage
-  const isLife = ({ number }: ToldLife): boolean => number < options.lives
-  const lives = told.filter(isLife)
-  const settlements = told.filter((life) => !isLife(life))
   const to = { apiUrl: service.apiUrl, endpoints: organisation.endpoints, seed: options.seed }
   const complaints: string[] = []
-  for (const wave of [...wavesOf(lives), ...wavesOf(settlements)]) {
+  for (const wave of [...wavesOf(told.lives), ...wavesOf(told.settlements)]) {
     tellTruths(gateways, wave)
     const sent = await sendAll(wave, to)
     complaints.push(...sent.complaints)
@@ -178,11 +180,12 @@ async function playPlain(stage: Stage): Promise<{ complaints: string[] }> {
 /** Everything has happened at the gateways already when they begin to tell it. */
 async function playRough(stage: Stage) {
   const { field, told, options, organisation, service, gateways, ownerUrl } = stage
-  for (const { deliveries } of told) {
+  const everything = [...told.lives, ...told.settlements]
+  for (const { deliveries } of everything) {
     tellTruths(gateways, deliveries)
   }
   const { endpoints } = organisation
-  const calls = stormOf(told, { ...options, endpoints })
+  const calls = stormOf(everything, { ...options, endpoints })
   const weather = openWeather(field, service, calls.length)
   const to = { apiUrl: service.apiUrl, endpoints, seed: options.seed, onAnswer: weather.onAnswer }
   const sent = await sendAll(calls, to)
