@@ -24,13 +24,24 @@ const MADE_UP = [
 
 /**
  * Two events of one capture say when it was, each its own second, and the first one that is read
- * stands: of these only the day in India, which the books are kept by, is compared.
+ * stands; a payout that came back was paid before, and where its end is told first, nobody knows
+ * when. Of these only the day in India, which the books are kept by, is compared.
  */
 const BY_DAY = new Set(['captured_at', 'authorized_at', 'paid_at', 'occurredAt'])
 
 /** PayU tells no time of a refund: the time of its webhook counts, which is our own clock's. */
-const UNTIMED = /^(payu:\S+:refund:|payu )/
-const UNTIMED_NAMES = new Set(['began_at', 'processed_at', 'effective_on', 'occurredAt'])
+const OF_PAYU_REFUND = /^payu(:[^:]+:refund:| )/
+const REFUND_TIMES = new Set(['began_at', 'processed_at', 'effective_on', 'occurredAt'])
+
+/** How much of a value is compared. */
+function comparedBy(section: string, key: string, name: string): 'value' | 'day' | 'nothing' {
+  const isRefund = section === 'refunds' || section === 'facts' || section === 'entries'
+  if (isRefund && OF_PAYU_REFUND.test(key) && REFUND_TIMES.has(name)) {
+    return 'nothing'
+  }
+  const isPaidOut = section === 'payouts' && name === 'processed_at'
+  return BY_DAY.has(name) || isPaidOut ? 'day' : 'value'
+}
 
 /** Rows as `key` and `row`; whatever names an entry by its number names it by its key instead. */
 const SECTIONS: Readonly<Record<string, string>> = {
@@ -112,8 +123,8 @@ export async function readBooks(ownerUrl: string): Promise<Books> {
       const { rows } = await client.query<Row>(sql, params)
       const section = new Map(
         rows.map(({ key, row }) => {
-          const isUntimed = UNTIMED.test(key) && name !== 'disputes'
-          return [key, JSON.stringify(plain(row, keyOf, isUntimed ? UNTIMED_NAMES : NO_NAMES))]
+          const how = (member: string) => comparedBy(name, key, member)
+          return [key, JSON.stringify(comparable(row, how, keyOf))]
         }),
       )
       if (section.size !== rows.length) {
@@ -125,24 +136,22 @@ export async function readBooks(ownerUrl: string): Promise<Books> {
   })
 }
 
-const NO_NAMES: ReadonlySet<string> = new Set()
-
-function plain(
-  row: Readonly<Record<string, unknown>>,
+function comparable(
+  row: object,
+  how: (name: string) => ReturnType<typeof comparedBy>,
   keyOf: ReadonlyMap<number, string>,
-  leftOut: ReadonlySet<string>,
 ): Record<string, unknown> {
-  const members = Object.entries(row).filter(([name]) => !leftOut.has(name))
+  const members = Object.entries(row).filter(([name]) => how(name) !== 'nothing')
   return Object.fromEntries(
-    members.map(([name, value]): [string, unknown] => {
-      if (typeof value === 'string' && BY_DAY.has(name)) {
+    members.map(([name, value]: [string, unknown]): [string, unknown] => {
+      if (typeof value === 'string' && how(name) === 'day') {
         return [name, indianDate(new Date(value))]
       }
       if (typeof value === 'number' && /(^|_)entry(_no)?$/.test(name)) {
         return [name, keyOf.get(value) ?? `entry ${value}`]
       }
       const isNested = name === 'content' && typeof value === 'object' && value !== null
-      return [name, isNested ? plain(value as Record<string, unknown>, keyOf, leftOut) : value]
+      return [name, isNested ? comparable(value, how, keyOf) : value]
     }),
   )
 }
@@ -150,7 +159,7 @@ function plain(
 export interface Difference {
   section: string
   key: string
-  /** What stands there after the plain run and after the storm; null for nothing. */
+  /** What of it is different: after the plain run, and after the storm; null for nothing there. */
   plain: string | null
   storm: string | null
 }
@@ -161,7 +170,22 @@ export function differences(plainBooks: Books, stormBooks: Books): Difference[] 
     const after: ReadonlyMap<string, string> = stormBooks.get(section) ?? new Map()
     return [...new Set([...before.keys(), ...after.keys()])].flatMap((key) => {
       const [one = null, other = null] = [before.get(key), after.get(key)]
-      return one === other ? [] : [{ section, key, plain: one, storm: other }]
+      if (one === other) {
+        return []
+      }
+      const isInBoth = one !== null && other !== null
+      const plain = isInBoth ? without(one, other) : one
+      return [{ section, key, plain, storm: isInBoth ? without(other, one) : other }]
     })
   })
+}
+
+/** The members that the other one does not have in the same way. */
+function without(one: string, other: string): string {
+  const others = JSON.parse(other) as Record<string, unknown>
+  const members = Object.entries(JSON.parse(one) as Record<string, unknown>)
+  const left = members.filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(others[name]),
+  )
+  return JSON.stringify(Object.fromEntries(left))
 }

@@ -101,7 +101,7 @@ function routed(stream: string, at: number): Step[] {
     id: `trf_${idFrom(stream)}`,
     entity: 'transfer',
     status: 'processed',
-    source: String(paid['id']),
+    source: paid.id,
     recipient: `acc_${idFrom(`${stream}/merchant`)}`,
     amount,
     currency: 'INR',
@@ -137,7 +137,7 @@ function refundedTwice(stream: string, at: number): Step[] {
     entity: 'refund',
     amount: Math.floor(amountOf(stream) / 4),
     currency: 'INR',
-    payment_id: String(payment['id']),
+    payment_id: payment.id,
     notes: [],
     receipt: `BACK${digitsFrom(`${stream}/${name}`, 8)}`,
     acquirer_data: { arn: status === 'processed' ? digitsFrom(`${stream}/${name}/arn`, 12) : null },
@@ -187,7 +187,7 @@ function downtime(stream: string, at: number): Step[] {
   ]
 }
 
-function unaskedPayment(stream: string, at: number): JsonObject {
+function unaskedPayment(stream: string, at: number): JsonObject & { id: string } {
   return {
     id: `pay_${idFrom(stream)}`,
     entity: 'payment',

@@ -198,7 +198,8 @@ async function playRough(stage: Stage) {
 async function findingsOf(field: Field, name: 'plain' | 'storm', books: Books): Promise<string[]> {
   const log = openLog('warn', 'storm')
   const db = openDatabase({ url: field.applicationUrl(name), poolSize: 4, log, patient: true })
-  const { findings } = await verifyBooks(db, () => undefined).finally(async () => await db.close())
+  const { findings } = await verifyBooks(db, () => undefined)
+  await db.close()
   const lines = findings.map(({ finding }) => `${finding.check}: ${finding.detail}`)
   const paid = await asOwner(field.ownerUrl(name), async (client) => {
     const { rows } = await client.query<{ n: number }>(

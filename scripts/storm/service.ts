@@ -20,6 +20,8 @@ export interface Service {
   apiUrl: string
   /** kill -9 of that worker, and another one in its place. */
   killWorker(number: number): Promise<void>
+  /** What all its processes logged so far: warnings and worse. */
+  log(): Promise<string>
   /** Rejects where a process ended that nobody ended. */
   assertAlive(): Promise<void>
   /** Ends all processes; nothing more is written afterwards. */
@@ -36,9 +38,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const port = await freePort()
   const apiUrl = `http://127.0.0.1:${port}`
   const env = environment(options, port)
+  const logFile = join(options.directory, `${options.name}.log`)
+  const log = async (): Promise<string> => await readFile(logFile, 'utf8')
   const running: Running[] = []
   const begin = async (script: string, place: number): Promise<void> => {
-    running[place] = await run(script, env, join(options.directory, `${options.name}.log`))
+    running[place] = await run(script, env, logFile)
   }
   const stop = async (): Promise<void> => {
     await Promise.all(running.map(async (one) => await end(one, 'SIGKILL')))
@@ -46,7 +50,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const assertAlive = async (): Promise<void> => {
     const dead = running.find(({ child }) => hasEnded(child))
     if (dead !== undefined) {
-      const said = (await readFile(dead.logFile, 'utf8')).slice(-2000)
+      const said = (await log()).slice(-2000)
       throw new Error(`${dead.script} ended by itself: ${said}`)
     }
   }
@@ -73,6 +77,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       await end(worker, 'SIGKILL')
       await begin('jobs/worker.ts', 1 + number)
     },
+    log,
     assertAlive,
     stop,
   }
@@ -81,7 +86,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 interface Running {
   script: string
   child: ChildProcess
-  logFile: string
 }
 
 async function run(
@@ -97,7 +101,7 @@ async function run(
   })
   await once(child, 'spawn')
   await log.close()
-  return { script, child, logFile }
+  return { script, child }
 }
 
 async function end({ child }: Running, signal: NodeJS.Signals): Promise<void> {
