@@ -49,9 +49,15 @@ function asked(): { lives: number; seed: number } | null {
   }
 }
 
-const options = asked()
-if (options !== null) {
-  const { lives, seed } = options
+/** Ctrl-C ends everything that was started; a second one does not wait for that. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  process.once('SIGTERM', () => stop.abort())
+  return stop.signal
+}
+
+async function play(lives: number, seed: number): Promise<number> {
   const say = (line: string): void => {
     process.stdout.write(`${line}\n`)
   }
@@ -64,10 +70,21 @@ if (options !== null) {
       badSignatures: BAD_SIGNATURES,
       fsync: true,
       drainMs: drainMs(lives),
+      signal: stopOnSignals(),
     },
     say,
   )
   say(describeStorm(result))
   say(JSON.stringify(summaryOf(result)))
-  process.exitCode = isClean(result) ? 0 : 1
+  return isClean(result) ? 0 : 1
+}
+
+const options = asked()
+if (options !== null) {
+  const code = await play(options.lives, options.seed).catch((error: unknown) => {
+    process.stderr.write(`${messageOf(error)}\n`)
+    return 1
+  })
+  // What was ended early may have calls under way.
+  process.exit(code)
 }

@@ -1,7 +1,7 @@
 /** Waits until the service has nothing left to do, or says what it does not get done. */
 import type pg from 'pg'
 import { asOwner } from '../stack.ts'
-import type { Service } from './service.ts'
+import type { Service } from './processes.ts'
 import { waitFor } from './wait.ts'
 
 const WAITING = `select

@@ -26,6 +26,8 @@ export interface Field {
   /** Ends Postgres as a crash of all its processes does, and starts it again. */
   crashPostgres(): Promise<void>
   flushRedis(): Promise<void>
+  /** What has to end before the field does, the last one first; at once where it is closed. */
+  endWith(end: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }
 
@@ -42,6 +44,8 @@ export async function openField({ fsync }: { fsync: boolean }): Promise<Field> {
     await startEmbeddedPostgres({ directory: join(directory, 'postgres'), port, settings })
   let postgres = await start()
   const redis = await startRedis()
+  const endings: (() => Promise<void>)[] = []
+  let isClosed = false
   await asOwner(postgres.adminUrl, async (client) => {
     await client.query(
       `create role ${LOGIN.user} login noinherit password ${client.escapeLiteral(LOGIN.password)}`,
@@ -76,7 +80,18 @@ export async function openField({ fsync }: { fsync: boolean }): Promise<Field> {
         client.disconnect()
       }
     },
+    async endWith(end) {
+      endings.push(end)
+      if (isClosed) {
+        await end()
+        throw new Error('The field is closed.')
+      }
+    },
     async close() {
+      isClosed = true
+      for (const end of endings.splice(0).reverse()) {
+        await end()
+      }
       await redis?.stop()
       await postgres.destroy()
       await rm(directory, { recursive: true, force: true })

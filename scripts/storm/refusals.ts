@@ -3,7 +3,7 @@ import { asOwner } from '../stack.ts'
 import type { Delivery } from '../simulate/deliveries.ts'
 import { GATEWAYS } from './lives.ts'
 import { ORG } from './organisation.ts'
-import type { Service } from './service.ts'
+import type { Service } from './processes.ts'
 
 export interface Refusals {
   /** Refused calls that the organisation can look at: 60 a minute of each endpoint are kept. */

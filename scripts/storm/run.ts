@@ -12,7 +12,7 @@ import { gatewaysAt, makeOrganisation, openDonations, ORG } from './organisation
 import type { Organisation } from './organisation.ts'
 import { refusals, type Refusals } from './refusals.ts'
 import { sendAll, stormOf, tellTruths, wavesOf, type Sent } from './sending.ts'
-import { startService, type Service } from './service.ts'
+import { startService, type Service } from './processes.ts'
 import { openWeather, type Happened } from './weather.ts'
 
 export interface StormOptions {
@@ -25,6 +25,8 @@ export interface StormOptions {
   fsync: boolean
   /** How long the last webhook may take, after it was sent. */
   drainMs: number
+  /** Ends it early: everything that was started is ended, and it throws. */
+  signal: AbortSignal
 }
 
 export interface StormResult {
@@ -52,9 +54,15 @@ export async function playStorm(
   say: (line: string) => void,
 ): Promise<StormResult> {
   const field = await openField(options)
+  const { signal } = options
+  const stopped = Promise.withResolvers<never>()
+  const stop = (): void => stopped.reject(new Error('The storm was ended early.'))
+  signal.addEventListener('abort', stop)
   try {
-    return await playOn(field, options, say)
+    signal.throwIfAborted()
+    return await Promise.race([playOn(field, options, say), stopped.promise])
   } finally {
+    signal.removeEventListener('abort', stop)
     await field.close()
   }
 }
@@ -139,25 +147,21 @@ async function played<Done>(
   const { field, organisation } = run
   const ownerUrl = field.ownerUrl(name)
   const gateways = await startTestGateways({ port: 0, limit: THINGS })
-  try {
-    await gatewaysAt(ownerUrl, gateways.url)
-    const service = await startService({
-      name,
-      directory: field.directory,
-      databaseUrl: field.applicationUrl(name),
-      redisUrl: field.redisUrl,
-      dataKeys: organisation.dataKeys,
-    })
-    try {
-      const began = performance.now()
-      const done = await play({ ...run, service, gateways, ownerUrl })
-      return { done, seconds: Math.round((performance.now() - began) / 100) / 10 }
-    } finally {
-      await service.stop()
-    }
-  } finally {
-    await gateways.close()
-  }
+  await field.endWith(gateways.close)
+  await gatewaysAt(ownerUrl, gateways.url)
+  const service = await startService({
+    name,
+    directory: field.directory,
+    databaseUrl: field.applicationUrl(name),
+    redisUrl: field.redisUrl,
+    dataKeys: organisation.dataKeys,
+  })
+  await field.endWith(service.stop)
+  const began = performance.now()
+  const done = await play({ ...run, service, gateways, ownerUrl })
+  const seconds = Math.round((performance.now() - began) / 100) / 10
+  await service.stop()
+  return { done, seconds }
 }
 
 /** What the gateways have to remember. */
@@ -166,7 +170,7 @@ const THINGS = 2_000_000
 /** Each webhook when the one before it is done with, all lives side by side; settlements last. */
 async function playPlain(stage: Stage): Promise<{ complaints: string[] }> {
   const { told, options, organisation, service, gateways, ownerUrl } = stage
-  const to = { apiUrl: service.apiUrl, endpoints: organisation.endpoints, seed: options.seed }
+  const to = { ...options, apiUrl: service.apiUrl, endpoints: organisation.endpoints }
   const complaints: string[] = []
   for (const wave of [...wavesOf(told.lives), ...wavesOf(told.settlements)]) {
     tellTruths(gateways, wave)
@@ -187,7 +191,7 @@ async function playRough(stage: Stage) {
   const { endpoints } = organisation
   const calls = stormOf(everything, { ...options, endpoints })
   const weather = openWeather(field, service, calls.length)
-  const to = { apiUrl: service.apiUrl, endpoints, seed: options.seed, onAnswer: weather.onAnswer }
+  const to = { ...options, apiUrl: service.apiUrl, endpoints, onAnswer: weather.onAnswer }
   const sent = await sendAll(calls, to)
   const happened = await weather.over()
   await drained(service, ownerUrl, options.drainMs)

@@ -25,6 +25,8 @@ export interface SendOptions {
   apiUrl: string
   endpoints: Endpoints
   seed: number
+  /** Ends it early. */
+  signal: AbortSignal
   /** Hears how many were answered so far. */
   onAnswer?(done: number): void
 }
@@ -39,7 +41,7 @@ const COMPLAINTS_MAX = 20
 
 /** Sends each as soon as there is room, and again where a gateway would. */
 export async function sendAll(calls: readonly Delivery[], options: SendOptions): Promise<Sent> {
-  const signal = new AbortController().signal
+  const { signal } = options
   const sender = createSender({
     connections: SOCKETS,
     timeoutMs: TIMEOUT_MS,

@@ -1,6 +1,6 @@
 /** What goes wrong in the middle of a storm, each at its share of the webhooks. */
 import type { Field } from './field.ts'
-import type { Service } from './service.ts'
+import type { Service } from './processes.ts'
 
 export interface Happened {
   workerKills: number

@@ -41,10 +41,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const logFile = join(options.directory, `${options.name}.log`)
   const log = async (): Promise<string> => await readFile(logFile, 'utf8')
   const running: Running[] = []
+  let isStopped = false
   const begin = async (script: string, place: number): Promise<void> => {
-    running[place] = await run(script, env, logFile)
+    if (!isStopped) {
+      running[place] = await run(script, env, logFile)
+    }
   }
   const stop = async (): Promise<void> => {
+    isStopped = true
     await Promise.all(running.map(async (one) => await end(one, 'SIGKILL')))
   }
   const assertAlive = async (): Promise<void> => {
