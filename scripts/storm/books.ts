@@ -113,7 +113,8 @@ interface Row {
 export async function readBooks(ownerUrl: string): Promise<Books> {
   return await asOwner(ownerUrl, async (client) => {
     const { rows: numbers } = await client.query<{ no: number; key: string }>(
-      'select entry_no::float8 as no, idempotency_key as key from journal_entries where org_id = $1',
+      `select entry_no::float8 as no, idempotency_key as key
+         from journal_entries where org_id = $1`,
       [ORG],
     )
     const keyOf = new Map(numbers.map(({ no, key }) => [no, key]))

@@ -1,4 +1,4 @@
-/** Where a storm takes place: a Postgres and a Redis of its own, in a folder that goes with them. */
+/** Where a storm takes place: a Postgres and a Redis of its own, gone when it is over. */
 import { Redis } from 'ioredis'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

@@ -1,4 +1,4 @@
-/** What Razorpay tells beside donations: payouts, Route, money nobody asked for, refunds that fail. */
+/** What Razorpay tells beside donations: payouts, Route, unasked money, refunds that fail. */
 import type { Delivery } from '../simulate/deliveries.ts'
 import { digitsFrom, idFrom, randomFrom } from '../simulate/random.ts'
 import { razorpayText, type JsonObject } from '../simulate/razorpay-text.ts'

@@ -1,4 +1,4 @@
-/** A storm from its beginning to its end: the same lives twice, and what is different afterwards. */
+/** A storm from beginning to end: the same lives twice, and what is different afterwards. */
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import { startTestGateways, type TestGateways } from '../simulate/gateway-server.ts'
