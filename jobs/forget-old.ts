@@ -1,10 +1,12 @@
-/** Forgets what is over for long enough, in small steps: webhooks, sessions, invitations. */
+/** Forgets what is over for long enough, in small steps: webhooks, sessions, invitations, files. */
 import { forgetCalls } from '../src/base/call-log.ts'
 import type { Database } from '../src/base/db.ts'
 import { rowsForgotten } from '../src/base/metrics.ts'
 import { forgetInvitationEmails, forgetInvitations } from '../src/identity/forget-invitations.ts'
 import { forgetSessions } from '../src/identity/sessions.ts'
 import { forgetDeliveries, forgetMessages } from '../src/notifications/forget.ts'
+import { forgetPreviews } from '../src/offline/import-records.ts'
+import { PREVIEW_DAYS } from '../src/offline/imports.ts'
 import type { Job } from './job.ts'
 
 /**
@@ -13,7 +15,13 @@ import type { Job } from './job.ts'
  * The others hold addresses and browsers of people, which are of use only while somebody looks into
  * a sign-in of the last month: who did what stands in the audit of people.
  */
-export const KEPT_DAYS = { webhooks: 90, calls: 90, sessions: 30, invitations: 30 } as const
+export const KEPT_DAYS = {
+  webhooks: 90,
+  calls: 90,
+  sessions: 30,
+  invitations: 30,
+  previews: PREVIEW_DAYS,
+} as const
 
 /** One statement's: far below its limit of five seconds, and no lock is held for long. */
 const TOGETHER = 1000
@@ -33,6 +41,7 @@ const KINDS: readonly { kind: string; days: number; forget: Forget }[] = [
   { kind: 'sessions', days: KEPT_DAYS.sessions, forget: forgetSessions },
   { kind: 'invitations', days: KEPT_DAYS.invitations, forget: forgetInvitations },
   { kind: 'invitation_emails', days: KEPT_DAYS.invitations, forget: forgetInvitationEmails },
+  { kind: 'offline_previews', days: KEPT_DAYS.previews, forget: forgetPreviews },
 ]
 
 /** Whether nobody has looked for ten minutes. */

@@ -4,8 +4,13 @@ import type { Parts } from '../src/base/parts.ts'
 import type { JobName } from '../src/base/queue.ts'
 import { noteDead } from '../src/inbox/dead.ts'
 import { organisationsToOperate } from '../src/inbox/operate.ts'
+import { isPollDue, notePolls } from '../src/inbox/polls/polls.ts'
+import { isQuestionDue } from '../src/inbox/polls/questions.ts'
+import { isSilenceDue } from '../src/inbox/polls/silence.ts'
 import { noteStanding } from '../src/inbox/standing.ts'
 import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
+import { organisationsWithRule } from '../src/instructions/sending/rule.ts'
+import { noteInstructions } from '../src/instructions/standing.ts'
 import { organisationsToRotate } from '../src/keys/rotate.ts'
 import { forgetAnswers } from './forget-answers.ts'
 import { isTimeToForget } from './forget-old.ts'
@@ -15,6 +20,7 @@ export const SWEEP_INTERVAL_MS = 3000
 const BELL_OF: Readonly<Record<Work, JobName>> = {
   confirmations: 'confirm-payments',
   events: 'process-inbox',
+  instructions: 'send-instructions',
   receipts: 'issue-receipts',
   emails: 'send-receipts',
   invitations: 'send-invitations',
@@ -23,6 +29,7 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   self_checks: 'self-check',
   people_notes: 'link-people-audit',
   inbox_bodies: 'seal-inbox-bodies',
+  offline_imports: 'commit-imports',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)
@@ -37,14 +44,26 @@ export async function sweep(parts: Parts): Promise<void> {
   if ((await organisationsToOperate(parts.db)).length > 0) {
     parts.bells.ring('operate-inbox')
   }
+  if ((await organisationsWithRule(parts.db)).length > 0) {
+    parts.bells.ring('send-instructions')
+  }
   if ((await organisationsToRotate(parts.db, parts.keyring.sealWith)).length > 0) {
     parts.bells.ring('rotate-keys')
+  }
+  if (await isTimeToPoll(parts)) {
+    parts.bells.ring('poll-gateways')
   }
   if (await isTimeToForget(parts.db)) {
     parts.bells.ring('forget-old')
   }
   await noteDead(parts.db)
   await noteStanding(parts.db)
+  await noteInstructions(parts.db)
+  await notePolls(parts.db)
+}
+
+async function isTimeToPoll({ db }: Parts): Promise<boolean> {
+  return (await isPollDue(db)) || (await isSilenceDue(db)) || (await isQuestionDue(db))
 }
 
 export interface Sweeper {

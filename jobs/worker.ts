@@ -6,6 +6,7 @@ import { openParts, type Parts } from '../src/base/parts.ts'
 import { messageOf } from '../src/base/problem.ts'
 import type { JobName, Listener } from '../src/base/queue.ts'
 import { endOnSignal, outliveLostConnections } from '../src/base/signals.ts'
+import { commitImports } from './commit-imports.ts'
 import { confirmPayments } from './confirm-payments.ts'
 import { deliverWebhooks } from './deliver-webhooks.ts'
 import { forgetOld } from './forget-old.ts'
@@ -14,11 +15,13 @@ import { runJob, type Job, type JobParts } from './job.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
 import { operateInbox } from './operate-inbox.ts'
+import { pollGateways } from './poll-gateways.ts'
 import { processInbox } from './process-inbox.ts'
 import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
 import { sealDays } from './seal-days.ts'
 import { sealInboxBodies } from './seal-inbox-bodies.ts'
+import { sendInstructions } from './send-instructions.ts'
 import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
@@ -27,6 +30,8 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'confirm-payments': confirmPayments,
   'process-inbox': processInbox,
   'operate-inbox': operateInbox,
+  'send-instructions': sendInstructions,
+  'commit-imports': commitImports,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,
@@ -36,6 +41,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'link-people-audit': linkPeopleAudit,
   'seal-inbox-bodies': sealInboxBodies,
   'rotate-keys': rotateKeysJob,
+  'poll-gateways': pollGateways,
   'forget-old': forgetOld,
 }
 

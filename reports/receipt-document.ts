@@ -30,7 +30,8 @@ export interface ReceiptDocument {
   donor: {
     name: string
     address: string | null
-    email: string
+    /** Null for who has none. */
+    email: string | null
     /** PAN in full, as is customary; of an Aadhaar number only the last four digits come here. */
     taxId: { label: string; text: string } | null
   }
@@ -38,7 +39,7 @@ export interface ReceiptDocument {
   amount: bigint
   currency: 'INR'
   mode: string
-  /** Gateway payment id, then the bank's reference where known. */
+  /** How the payment is known: at the gateway, at the bank, by a cheque's number and date. */
   references: { label: string; text: string }[]
   fund: string
   purpose: string | null

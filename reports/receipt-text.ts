@@ -8,6 +8,7 @@ import type { ReceiptDocument } from './receipt-document.ts'
 import {
   approvalReference,
   deductionReference,
+  isAboveCashLimit,
   taxLawOn,
   taxYearLabel,
   type DeductionCategory,
@@ -97,7 +98,7 @@ export function receiptText(receipt: ReceiptDocument): ReceiptText {
     donor: { title: 'Received from', rows: donorRows(receipt) },
     donation: { title: 'Donation', rows: donationRows(receipt) },
     tax: approval === null ? null : { title: 'Tax deduction', rows: taxRows(law, approval) },
-    notes: notesOf(law, approval),
+    notes: notesOf(receipt, law, approval),
     signatory: {
       organisation: `For ${organisation.legalName}`,
       name: signatory.name,
@@ -131,7 +132,7 @@ function donorRows({ donor }: ReceiptDocument): Row[] {
     { label: 'Name', text: donor.name, strong: true },
     ...(donor.address === null ? [] : [{ label: 'Address', text: onOneLine(donor.address) }]),
     ...(donor.taxId === null ? [] : [donor.taxId]),
-    { label: 'Email', text: donor.email },
+    ...(donor.email === null ? [] : [{ label: 'Email', text: donor.email }]),
   ]
 }
 
@@ -156,10 +157,13 @@ function taxRows(law: TaxLaw, approval: Approval): Row[] {
   ]
 }
 
-function notesOf(law: TaxLaw, approval: Approval | null): string[] {
+function notesOf(receipt: ReceiptDocument, law: TaxLaw, approval: Approval | null): string[] {
   const { certificateForm, statementForm } = law
   return [
     'No goods or services were given in return for this donation.',
+    ...(receipt.mode === 'Cash' && isAboveCashLimit(receipt.amount, receipt.donatedOn)
+      ? [cashNote(law)]
+      : []),
     ...(approval === null
       ? []
       : ["Whether and how much a donor may deduct depends on the donor's own tax position."]),
@@ -170,8 +174,16 @@ function notesOf(law: TaxLaw, approval: Approval | null): string[] {
   ]
 }
 
+/** Why so much cash is not on a tax receipt. */
+function cashNote({ act, cashLimit }: TaxLaw): string {
+  return (
+    `Given in cash: a sum above ${formatRupees(cashLimit.amount)} gives no deduction ` +
+    `(section ${cashLimit.section} of the ${act}).`
+  )
+}
+
 /** A day in words, since 04/05/2026 is read in two ways. */
-function dateText(day: IsoDate): string {
+export function dateText(day: IsoDate): string {
   assert(isIsoDate(day), 'A date of the receipt is not a day of the calendar.')
   const [year = '', month = '', date = ''] = day.split('-')
   return `${Number(date)} ${MONTHS[Number(month) - 1]} ${year}`

@@ -17,6 +17,8 @@ export interface TaxLaw {
   approvalSection: string
   /** The section under which approvals from before this law, still valid, were granted. */
   approvedBeforeUnder: string | null
+  /** A sum given in cash gives no deduction above so many paise, by that section. */
+  cashLimit: { amount: bigint; section: string }
   /** What a year is called in front of "2026-27". */
   yearName: string
   /** The statement of donations that the organisation files. */
@@ -45,6 +47,8 @@ export const TAX_LAWS: readonly TaxLaw[] = [
     correspondsTo: null,
     approvalSection: '80G(5)',
     approvedBeforeUnder: null,
+    // Finance Act 2017; it was ₹10,000 until 31 March 2017.
+    cashLimit: { amount: 200_000n, section: '80G(5D)' },
     yearName: 'FY',
     statementForm: 'Form 10BD',
     certificateForm: 'Form 10BE',
@@ -62,6 +66,7 @@ export const TAX_LAWS: readonly TaxLaw[] = [
     correspondsTo: 'section 80G of the 1961 Act',
     approvalSection: '354',
     approvedBeforeUnder: 'section 80G(5) of the Income-tax Act, 1961',
+    cashLimit: { amount: 200_000n, section: '133(5)' },
     yearName: 'Tax Year',
     statementForm: 'Form 113',
     certificateForm: 'Form 114',
@@ -73,6 +78,14 @@ export function taxLawOn(day: IsoDate): TaxLaw {
   const law = TAX_LAWS.find(({ from, to }) => from <= day && (to === null || day <= to))
   assert(law !== undefined, `No tax law is known for ${day}.`)
   return law
+}
+
+/**
+ * True for more cash, in paise, than counts for a deduction. It is asked of each sum given, as the
+ * law's words are ("any sum exceeding"); who adds up a year's sums asks more of the donor.
+ */
+export function isAboveCashLimit(amount: bigint, day: IsoDate): boolean {
+  return amount > taxLawOn(day).cashLimit.amount
 }
 
 /** The year of a day as its law names it: "FY 2025-26", "Tax Year 2026-27". */

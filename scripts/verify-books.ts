@@ -16,6 +16,7 @@ import type { Finding } from '../src/ledger/checks/finding.ts'
 import { verifyEntries } from '../src/ledger/checks/verify-entries.ts'
 import { verifyPeople } from '../src/ledger/checks/verify-people.ts'
 import { verifyLedger } from '../src/ledger/checks/verify.ts'
+import { verifyOffline } from '../src/offline/verify.ts'
 import { startStack } from './stack.ts'
 
 export interface Verification {
@@ -63,7 +64,7 @@ export async function verifyBooks(
     const people = await verifyPeople(db, orgId)
     const findings = [...ledger.findings, ...seals.findings, ...people.findings]
     if (extent.chainOnly !== true) {
-      findings.push(...(await verifyDonations(db, orgId)))
+      findings.push(...(await verifyDonations(db, orgId)), ...(await verifyOffline(db, orgId)))
       const accepted = await listAccepted(db, orgId)
       verification.accepted.push(...accepted.map((detail) => ({ organisation: slug, detail })))
     }

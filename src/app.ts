@@ -13,6 +13,8 @@ import { approvalOperations } from './http/routes/approvals.ts'
 import { apiKeyOperations } from './http/routes/api-keys.ts'
 import { contractRoutes } from './http/routes/contract.ts'
 import { currencyOperations } from './http/routes/currencies.ts'
+import { instructionOperations } from './http/routes/instructions.ts'
+import { moneyOutOperations } from './http/routes/money-out.ts'
 import { donationOperations } from './http/routes/donations.ts'
 import { donorOperations } from './http/routes/donors.ts'
 import { exchangeOperations } from './http/routes/exchanges.ts'
@@ -34,6 +36,9 @@ import { disputeOperations } from './http/routes/disputes.ts'
 import { gatewayCallOperations } from './http/routes/gateway-calls.ts'
 import { gatewayDowntimeOperations } from './http/routes/gateway-downtimes.ts'
 import { gatewayPayoutOperations } from './http/routes/gateway-payouts.ts'
+import { offlineImportOperations } from './http/routes/offline-imports.ts'
+import { offlinePaymentOperations } from './http/routes/offline-payments.ts'
+import { gatewayPollOperations } from './http/routes/gateway-polls.ts'
 import { paymentOperations } from './http/routes/payments.ts'
 import { refundOperations } from './http/routes/refunds.ts'
 import { settlementOperations } from './http/routes/settlements.ts'
@@ -115,15 +120,20 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...donorOperations(parts),
     ...paymentOperations(),
     ...refundOperations(),
+    ...moneyOutOperations(parts),
+    ...instructionOperations(parts),
     ...disputeOperations(),
     ...settlementOperations(),
     ...gatewayPayoutOperations(),
     ...transferOperations(),
     ...gatewayDowntimeOperations(),
     ...gatewayCallOperations(),
+    ...offlinePaymentOperations(parts),
+    ...offlineImportOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),
+    ...gatewayPollOperations(parts),
     ...webhookSubscriptionOperations(parts),
     ...webhookDeliveryOperations(parts),
     ...signInOperations(parts),

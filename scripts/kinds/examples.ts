@@ -5,6 +5,7 @@ import { exchanged } from '../../src/ledger/core/exchange.ts'
 import { donationCaptured, manualEntry, unidentifiedCaptured } from '../../src/ledger/core/rules.ts'
 import { yearClosed } from '../../src/ledger/core/year-end.ts'
 import { GATEWAY_EXAMPLES } from './gateway-examples.ts'
+import { OFFLINE_EXAMPLES } from './offline-examples.ts'
 
 export interface Example {
   /** When an entry of that kind is posted. */
@@ -141,6 +142,7 @@ export const EXAMPLES: Readonly<Record<EntryKind, Example>> = {
     draft: closing,
   },
   ...GATEWAY_EXAMPLES,
+  ...OFFLINE_EXAMPLES,
 }
 
 function line(

@@ -26,6 +26,7 @@ export interface TestGateways extends Control {
 
 const BODY_LIMIT = 64 * 1024
 const THINGS_LIMIT = 200_000
+const CALLS_KEPT = 10_000
 
 /**
  * Starts it on 127.0.0.1: one merchant's accounts at Razorpay, PayU and Stripe, everything in
@@ -57,37 +58,7 @@ export async function startTestGateways(options: TestGatewaysOptions): Promise<T
     }
     control.calls.push({ operation: operation.name, at: asked.now })
     control.calls.splice(0, Math.max(0, control.calls.length - CALLS_KEPT))
-    meet(response, operation, control.faults.hit(operation.name))
-  }
-
-  function meet(response: http.ServerResponse, operation: Operation, fault?: Fault): void {
-    switch (fault?.kind) {
-      case undefined:
-        send(response, operation.run())
-        break
-      case 'refuse': {
-        const { retry_after: seconds, status } = fault
-        const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
-        send(response, reply(status, { error: { description: 'Out of order' } }, headers))
-        break
-      }
-      case 'lose':
-        operation.run()
-        response.destroy()
-        break
-      case 'slow': {
-        const done = operation.run()
-        const timer = setTimeout(() => {
-          slow.delete(timer)
-          send(response, done)
-        }, fault.ms)
-        slow.add(timer)
-        break
-      }
-      case 'silent':
-        // The caller gives up, or we end first.
-        break
-    }
+    meet(response, operation, control.faults.hit(operation.name), slow)
   }
 
   const server = http.createServer((request, response) => {
@@ -115,7 +86,41 @@ export async function startTestGateways(options: TestGatewaysOptions): Promise<T
   }
 }
 
-const CALLS_KEPT = 10_000
+/** Answers as it should, or as the fault wants it; `slow` keeps the answers that are to come. */
+function meet(
+  response: http.ServerResponse,
+  operation: Operation,
+  fault: Fault | undefined,
+  slow: Set<NodeJS.Timeout>,
+): void {
+  switch (fault?.kind) {
+    case undefined:
+      send(response, operation.run())
+      break
+    case 'refuse': {
+      const { retry_after: seconds, status } = fault
+      const headers = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+      send(response, reply(status, { error: { description: 'Out of order' } }, headers))
+      break
+    }
+    case 'lose':
+      operation.run()
+      response.destroy()
+      break
+    case 'slow': {
+      const done = operation.run()
+      const timer = setTimeout(() => {
+        slow.delete(timer)
+        send(response, done)
+      }, fault.ms)
+      slow.add(timer)
+      break
+    }
+    case 'silent':
+      // The caller gives up, or we end first.
+      break
+  }
+}
 
 function failure(status: number, detail: string): Reply {
   return reply(status, { status, detail })

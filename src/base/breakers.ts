@@ -1,6 +1,6 @@
 /** Circuit breakers: a service that fails is left alone for a while, then tried with one call. */
 import CircuitBreaker from 'opossum'
-import { breakerState, breakerTrips } from './metrics.ts'
+import { breakerState, breakerTrips } from './metrics-gateways.ts'
 
 export const BREAKER_STATES = ['closed', 'half_open', 'open'] as const
 

@@ -5,7 +5,7 @@ import { isConnectionError } from './database-error.ts'
 import type { Database } from './db.ts'
 import { newId } from './ids.ts'
 import type { Log } from './log.ts'
-import { callsNotLogged } from './metrics.ts'
+import { callsNotLogged } from './metrics-gateways.ts'
 import { messageOf, Problem } from './problem.ts'
 
 export const CALL_OUTCOMES = ['answered', 'refused', 'unavailable', 'failed'] as const

@@ -2,7 +2,7 @@
 import { setTimeout as delayOf } from 'node:timers/promises'
 import { openBreakers, type Breaker, type Breakers } from './breakers.ts'
 import { openBulkhead, type Bulkhead } from './bulkhead.ts'
-import { callsNotMade, callsRepeated } from './metrics.ts'
+import { callsNotMade, callsRepeated } from './metrics-gateways.ts'
 import { Problem } from './problem.ts'
 
 export interface Errand {

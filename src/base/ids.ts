@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 
 export type IdPrefix =
   | 'apr'
+  | 'dif'
   | 'dlv'
   | 'don'
   | 'dnr'
@@ -12,7 +13,10 @@ export type IdPrefix =
   | 'eml'
   | 'gcl'
   | 'obx'
+  | 'ofp'
   | 'pau'
+  | 'ins'
+  | 'imp'
   | 'key'
   | 'msg'
   | 'pmt'

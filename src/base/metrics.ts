@@ -39,13 +39,6 @@ export const entriesPosted = new Counter({
   registers: [registry],
 })
 
-export const refundsAboveCapture = new Counter({
-  name: 'bahi_refunds_above_capture_total',
-  help: 'Refunds recorded that leave a payment with more given back than was captured.',
-  labelNames: ['gateway'],
-  registers: [registry],
-})
-
 export const emails = new Counter({
   name: 'bahi_receipt_emails_total',
   help: 'Receipt emails by the state in which an attempt left them.',
@@ -143,48 +136,6 @@ export const jobSeconds = new Histogram({
   help: 'Time of one run of a job, by how it ended.',
   labelNames: ['job', 'outcome'],
   buckets: [0.01, 0.05, 0.25, 1, 5, 15, 60, 300],
-  registers: [registry],
-})
-
-export const gatewaySeconds = new Histogram({
-  name: 'bahi_gateway_call_duration_seconds',
-  help: 'Time of one call to a gateway, by the status of its answer (none: there was no answer).',
-  labelNames: ['gateway', 'status'],
-  buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-  registers: [registry],
-})
-
-export const breakerState = new Gauge({
-  name: 'bahi_gateway_breaker_state',
-  help: 'Whether (1 or 0) the breaker of a service and operation is in that state.',
-  labelNames: ['service', 'operation', 'state'],
-  registers: [registry],
-})
-
-export const breakerTrips = new Counter({
-  name: 'bahi_gateway_breaker_trips_total',
-  help: 'Times that a breaker opened, because calls failed.',
-  labelNames: ['service', 'operation'],
-  registers: [registry],
-})
-
-export const callsNotMade = new Counter({
-  name: 'bahi_gateway_calls_rejected_total',
-  help: 'Calls that were not made: the breaker is open, or too many are under way.',
-  labelNames: ['service', 'operation', 'reason'],
-  registers: [registry],
-})
-
-export const callsRepeated = new Counter({
-  name: 'bahi_gateway_calls_repeated_total',
-  help: 'Calls that were made again because the service did not answer.',
-  labelNames: ['service', 'operation'],
-  registers: [registry],
-})
-
-export const callsNotLogged = new Counter({
-  name: 'bahi_gateway_calls_unlogged_total',
-  help: 'Calls that are missing in the log of calls, because it could not be written.',
   registers: [registry],
 })
 

@@ -11,6 +11,8 @@ export const JOBS = {
   'confirm-payments': { concurrency: 1, lockMs: 120_000 },
   'process-inbox': { concurrency: 1, lockMs: 60_000 },
   'operate-inbox': { concurrency: 1, lockMs: 60_000 },
+  'send-instructions': { concurrency: 1, lockMs: 120_000 },
+  'commit-imports': { concurrency: 1, lockMs: 60_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
   'send-invitations': { concurrency: 1, lockMs: 120_000 },
@@ -20,6 +22,7 @@ export const JOBS = {
   'rotate-keys': { concurrency: 1, lockMs: 600_000 },
   'link-people-audit': { concurrency: 1, lockMs: 60_000 },
   'seal-inbox-bodies': { concurrency: 1, lockMs: 300_000 },
+  'poll-gateways': { concurrency: 1, lockMs: 600_000 },
   'forget-old': { concurrency: 1, lockMs: 300_000 },
 } as const
 

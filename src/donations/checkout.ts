@@ -24,7 +24,7 @@ export interface NewDonation {
   purpose: string | null
   /** False for a foreign citizen, whose gift is a foreign contribution (FCRA). */
   indianCitizen: boolean
-  donor: NewDonor
+  donor: NewDonor & { email: string }
   returnUrl: string
 }
 
@@ -57,9 +57,10 @@ export async function openDonation(
     async (trx) => {
       await assertSwitchedOn(trx, 'donations')
       const name = await fundNamed(trx, donation.fund)
-      await assertMayTake(trx, donation)
+      await assertMayTake(trx, donation.indianCitizen)
       const opened = await loadEnabledAccount(trx, options.keyring, donation.gateway)
-      await insertDonation(trx, donationId, donation, options.keyring)
+      const donorId = await insertDonor(trx, options.keyring, donation.donor)
+      await insertDonation(trx, { ...donation, donationId, donorId })
       return { account: opened, fundName: name }
     },
     { isolation: 'read committed' },
@@ -98,7 +99,8 @@ function referenceOf(donationId: string): string {
   return donationId.slice(-25)
 }
 
-async function fundNamed(trx: Trx, fund: string): Promise<string> {
+/** The fund's name; throws `unknown_fund` or `fund_closed` (moved: no). */
+export async function fundNamed(trx: Trx, fund: string): Promise<string> {
   const [row] = await trx.query<{ name: string; closed_at: Date | null }>(
     'select name, closed_at from funds where org_id = $1 and fund = $2',
     [trx.scope, fund],
@@ -116,8 +118,9 @@ async function fundNamed(trx: Trx, fund: string): Promise<string> {
   return row.name
 }
 
-async function assertMayTake(trx: Trx, donation: NewDonation): Promise<void> {
-  if (donation.indianCitizen) {
+/** Throws `foreign_contribution` for a gift that takes a registration which is not there (FCRA). */
+export async function assertMayTake(trx: Trx, indianCitizen: boolean): Promise<void> {
+  if (indianCitizen) {
     return
   }
   const [row] = await trx.query<{ fcra_registration: string | null }>(
@@ -132,21 +135,26 @@ async function assertMayTake(trx: Trx, donation: NewDonation): Promise<void> {
   }
 }
 
-async function insertDonation(
-  trx: Trx,
-  donationId: string,
-  donation: NewDonation,
-  keyring: Keyring,
-): Promise<void> {
-  const donorId = await insertDonor(trx, keyring, donation.donor)
+/** A donation as it is written: open, whoever waits for its money. */
+export interface OpenDonation extends Pick<
+  NewDonation,
+  'amount' | 'currency' | 'fund' | 'nature' | 'corpusDirection' | 'purpose'
+> {
+  donationId: string
+  donorId: string
+  /** Null for money that comes past the gateways. */
+  gateway: GatewayName | null
+}
+
+export async function insertDonation(trx: Trx, donation: OpenDonation): Promise<void> {
   await trx.query(
     `insert into donations (org_id, donation_id, donor_id, gateway, amount, currency, fund, nature,
        corpus_direction, purpose)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
     [
       trx.scope,
-      donationId,
-      donorId,
+      donation.donationId,
+      donation.donorId,
       donation.gateway,
       donation.amount,
       donation.currency,

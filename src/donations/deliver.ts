@@ -10,7 +10,7 @@ import type { Mailer, SendResult } from '../base/mail.ts'
 import { emails } from '../base/metrics.ts'
 import { messageOf } from '../base/problem.ts'
 import { inSpan, type TraceContext } from '../base/tracing.ts'
-import { receiptPdf, recordPdfHash, type IssuedReceipt } from './receipt-file.ts'
+import { receiptPdf, recordPdfHash, type IssuedReceipt, type ReceiptPdf } from './receipt-file.ts'
 import { tellOfEmails, type ToldEmail } from './tell.ts'
 
 export interface DeliveryParts {
@@ -35,6 +35,7 @@ const BACKOFF: Backoff = { firstMs: 4000, mostMs: 7_200_000, attemptsMax: 20 }
 
 interface Claimed extends IssuedReceipt {
   email_id: string
+  kind: 'issued' | 'cancelled'
   to_name: string
   to_address: string
   attempts: number
@@ -83,8 +84,8 @@ async function claim(db: Database, orgId: number): Promise<Claimed[]> {
            from due where e.org_id = due.org_id and e.email_id = due.email_id
          returning e.*
        )
-       select m.email_id, m.to_name, m.to_address, m.attempts, m.unknown_attempts, m.trace_context,
-              r.receipt_id, r.number,
+       select m.email_id, m.kind, m.to_name, m.to_address, m.attempts,
+              m.unknown_attempts, m.trace_context, r.receipt_id, r.number,
               r.document_sealed, r.pdf_sha256, r.amount, o.legal_name, o.mail_from,
               o.mail_from_name, l.bytes as logo
          from mine m
@@ -117,24 +118,21 @@ async function deliver(parts: DeliveryParts, orgId: number, email: Claimed): Pro
   let result: SendResult
   let pdfHash: Buffer | null = null
   try {
-    const pdf = await receiptPdf(email, orgId, parts.files, parts.keyring)
-    pdfHash = pdf.sha256
+    const isIssued = email.kind === 'issued'
+    const pdf = isIssued ? await receiptPdf(email, orgId, parts.files, parts.keyring) : null
+    pdfHash = pdf?.sha256 ?? null
     if (!(await handOver(parts.db, orgId, email))) {
       return
     }
     result = await parts.mailer.send({
       from: { name: email.mail_from_name, address: email.mail_from },
       to: { name: email.to_name, address: email.to_address },
-      subject: `Receipt ${email.number} for your donation to ${email.legal_name}`,
+      subject: isIssued
+        ? `Receipt ${email.number} for your donation to ${email.legal_name}`
+        : `Receipt ${email.number} of ${email.legal_name} is cancelled`,
       text: textOf(email),
       reference: email.receipt_id,
-      attachments: [
-        {
-          filename: `receipt-${email.number.replaceAll('/', '-')}.pdf`,
-          contentType: 'application/pdf',
-          content: pdf.bytes,
-        },
-      ],
+      attachments: pdf === null ? [] : [attached(email, pdf)],
     })
   } catch (error) {
     parts.log.error({ err: error, receiptId: email.receipt_id }, 'a receipt could not be sent')
@@ -186,7 +184,22 @@ async function handOver(db: Database, orgId: number, email: Claimed): Promise<bo
   return rows.length > 0
 }
 
+function attached({ number }: Claimed, { bytes }: ReceiptPdf) {
+  const filename = `receipt-${number.replaceAll('/', '-')}.pdf`
+  return { filename, contentType: 'application/pdf', content: bytes }
+}
+
 function textOf(email: Claimed): string {
+  if (email.kind === 'cancelled') {
+    return [
+      `Dear ${email.to_name},`,
+      '',
+      `your donation to ${email.legal_name} was given back, so that receipt ${email.number} does`,
+      'not stand any more: please do not use it, for a tax deduction least of all.',
+      '',
+      email.mail_from_name,
+    ].join('\n')
+  }
   return [
     `Dear ${email.to_name},`,
     '',

@@ -17,7 +17,8 @@ export interface PostalAddress {
 
 export interface NewDonor {
   name: string
-  email: string
+  /** Null for who has none: his receipt is not emailed. */
+  email: string | null
   phone: string | null
   address: PostalAddress | null
   taxId: { type: TaxIdType; value: string } | null
@@ -52,8 +53,12 @@ export function taxIdContext(orgId: Scope, type: TaxIdType): string {
 }
 
 /** Writes a donor and gives the id. */
-export async function insertDonor(trx: Trx, keyring: Keyring, donor: NewDonor): Promise<string> {
-  const donorId = newId('dnr')
+export async function insertDonor(
+  trx: Trx,
+  keyring: Keyring,
+  donor: NewDonor,
+  donorId: string = newId('dnr'),
+): Promise<string> {
   const { taxId } = donor
   const index =
     taxId === null ? null : blindIndex(keyring, taxIdContext(trx.scope, taxId.type), taxId.value)

@@ -44,6 +44,7 @@ export async function eraseDonor(trx: Trx, donorId: string, now: Date): Promise<
   }
   await assertNoneOnItsWay(trx, donorId)
   await assertNoneBegun(trx, donorId, now)
+  await assertNoChequeInHand(trx, donorId)
   await closeUnpaid(trx, donorId)
   const newestGift = await newestGiftOf(trx, donorId)
   const until = newestGift === null ? null : heldUntil(newestGift)
@@ -82,7 +83,7 @@ async function assertNoneOnItsWay(trx: Trx, donorId: string): Promise<void> {
        left join outbox o on o.org_id = d.org_id and o.topic = 'issue_receipt'
                          and o.subject = d.donation_id
       where d.org_id = $1 and d.donor_id = $2 and d.state = 'paid'
-        and (r.receipt_id is null and o.state = 'waiting'
+        and (o.state = 'waiting'
              or e.state in ('waiting', 'claimed', 'sending'))
       limit 1`,
     [trx.scope, donorId],
@@ -107,6 +108,20 @@ async function assertNoneBegun(trx: Trx, donorId: string, now: Date): Promise<vo
     const detail =
       `${row.donation_id} may still be paid, and the donor would get no receipt for it; ` +
       `erase the donor after ${row.until.toISOString()}.`
+    throw new Problem('donor_in_use', { detail })
+  }
+}
+
+async function assertNoChequeInHand(trx: Trx, donorId: string): Promise<void> {
+  const [row] = await trx.query<{ offline_id: string }>(
+    `select f.offline_id
+       from donations d
+       join offline_payments f on f.org_id = d.org_id and f.donation_id = d.donation_id
+      where d.org_id = $1 and d.donor_id = $2 and f.state = 'received' limit 1`,
+    [trx.scope, donorId],
+  )
+  if (row !== undefined) {
+    const detail = `The cheque ${row.offline_id} is not realised yet; erase the donor after that.`
     throw new Problem('donor_in_use', { detail })
   }
 }

@@ -30,9 +30,14 @@ export interface IssuedReceipt {
   logo: Buffer | null
 }
 
-export async function findReceipt(trx: Trx, receiptId: string): Promise<IssuedReceipt | undefined> {
-  const [row] = await trx.query<IssuedReceipt>(
-    `select r.receipt_id, r.number, r.document_sealed, r.pdf_sha256, l.bytes as logo
+export async function findReceipt(
+  trx: Trx,
+  receiptId: string,
+): Promise<(IssuedReceipt & { cancelled: boolean }) | undefined> {
+  const [row] = await trx.query<IssuedReceipt & { cancelled: boolean }>(
+    `select r.receipt_id, r.number, r.document_sealed, r.pdf_sha256, l.bytes as logo,
+            exists (select from receipt_cancellations c
+                     where c.org_id = r.org_id and c.receipt_id = r.receipt_id) as cancelled
        from receipts r
        left join organisation_logos l on l.org_id = r.org_id and l.sha256 = r.logo_sha256
       where r.org_id = $1 and r.receipt_id = $2`,

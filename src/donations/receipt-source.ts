@@ -1,6 +1,7 @@
 /** Makes the document of a receipt from the donation, its payment, donor and organisation. */
 import { indianDate, type IsoDate } from '../base/clock.ts'
 import { unseal, type Keyring } from '../base/crypto.ts'
+import { dateText } from '../../reports/receipt-text.ts'
 import type { ReceiptDocument } from '../../reports/receipt-document.ts'
 import { addressLine, type PostalAddress, type TaxIdType } from './donors.ts'
 
@@ -11,18 +12,28 @@ export interface ReceiptSource {
   purpose: string | null
   fund_name: string
   payment_id: string
-  gateway: string
-  gateway_payment_id: string
+  /** Null, with its payment's id, for money that came past the gateways. */
+  gateway: string | null
+  gateway_payment_id: string | null
   method: string | null
   amount: bigint
   currency: string
   bank_reference: string | null
   captured_at: Date
+  /** What of it was given back or lost, minor units. */
+  gone: bigint
   entry_no: bigint
+  /** How it came past the gateways, and by what it is known there; null where it did not. */
+  channel: keyof typeof OFFLINE | null
+  reference: string | null
+  cheque_date: IsoDate | null
+  ifsc: string | null
+  bank: string | null
   donor_id: string
   name: string
-  /** Null where the donor was erased before he paid. */
+  /** Null for a donor who has none, or who was erased before he paid. */
   email: string | null
+  erased_at: Date | null
   address: PostalAddress | null
   tax_id_type: TaxIdType | null
   tax_id_sealed: Buffer | null
@@ -51,6 +62,14 @@ export interface Numbering {
   issuedAt: Date
 }
 
+/** How money comes past the gateways, and what its reference is called. */
+const OFFLINE = {
+  cash: { mode: 'Cash', reference: 'Voucher' },
+  cheque: { mode: 'Cheque', reference: 'Cheque number' },
+  bank_transfer: { mode: 'Electronic (bank transfer)', reference: 'UTR' },
+  upi: { mode: 'Electronic (UPI)', reference: 'RRN' },
+} as const
+
 const GATEWAY_LABELS: Readonly<Record<string, string>> = {
   razorpay: 'Razorpay',
   payu: 'PayU',
@@ -66,15 +85,10 @@ export function receiptDocument(
   if (source.currency !== 'INR') {
     throw new Error(`a receipt is in INR, not ${source.currency}`)
   }
-  if (source.email === null) {
+  if (source.erased_at !== null) {
     throw new Error('the donor was erased before the receipt could be issued')
   }
   const kind = numbering.series === '80G' ? 'tax' : 'general'
-  const label = GATEWAY_LABELS[source.gateway] ?? source.gateway
-  const references = [{ label: `${label} payment`, text: source.gateway_payment_id }]
-  if (source.bank_reference !== null) {
-    references.push({ label: 'Bank reference', text: source.bank_reference })
-  }
   return {
     template: 1,
     kind,
@@ -98,8 +112,8 @@ export function receiptDocument(
     },
     amount: source.amount,
     currency: 'INR',
-    mode: modeOf(source.method),
-    references,
+    mode: source.channel === null ? modeOf(source.method) : OFFLINE[source.channel].mode,
+    references: referencesOf(source),
     fund: source.fund_name,
     purpose: source.purpose,
     nature: source.nature,
@@ -159,6 +173,26 @@ const METHODS: Readonly<Record<string, string>> = {
   nb: 'net banking',
   cash: 'wallet',
   sbqr: 'UPI QR',
+}
+
+function referencesOf(source: ReceiptSource): ReceiptDocument['references'] {
+  const { channel, cheque_date: chequeDate } = source
+  const given: readonly (readonly [label: string, text: string | null])[] =
+    channel === null
+      ? [
+          [`${labelOf(source.gateway)} payment`, source.gateway_payment_id],
+          ['Bank reference', source.bank_reference],
+        ]
+      : [
+          [OFFLINE[channel].reference, source.reference],
+          ['Cheque date', chequeDate === null ? null : dateText(chequeDate)],
+          ['Bank', [source.bank, source.ifsc].filter((part) => part !== null).join(', ') || null],
+        ]
+  return given.flatMap(([label, text]) => (text === null ? [] : [{ label, text }]))
+}
+
+function labelOf(gateway: string | null): string {
+  return GATEWAY_LABELS[gateway ?? ''] ?? gateway ?? 'Gateway'
 }
 
 function modeOf(method: string | null): string {

@@ -1,6 +1,7 @@
 /** Issues receipts for paid donations: numbered without a gap, complete, never changed. */
 import { delayAfter, type Backoff } from '../base/backoff.ts'
 import { receiptText } from '../../reports/receipt-text.ts'
+import { isAboveCashLimit } from '../../reports/tax-law.ts'
 import { financialYear, indianDate, type IsoDate } from '../base/clock.ts'
 import { seal, type Keyring } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
@@ -8,6 +9,7 @@ import { newId } from '../base/ids.ts'
 import { messageOf } from '../base/problem.ts'
 import { inSpans, type TraceContext } from '../base/tracing.ts'
 import { prefixOf } from '../organisations/receipt-numbering.ts'
+import { insertReceipts } from './receipt-rows.ts'
 import { receiptDocument, type ReceiptSource } from './receipt-source.ts'
 import { encodeDocument } from './receipt-file.ts'
 import { tellOfReceipts } from './tell.ts'
@@ -65,8 +67,14 @@ async function issue(
   )
   const ready: { promise: Promised; source: ReceiptSource }[] = []
   const failed: { promise: Promised; reason: string }[] = []
+  const givenBack: Promised[] = []
   for (const promise of promised) {
     const source = sources.get(promise.subject)
+    if (source !== undefined && source.gone >= source.amount) {
+      // It is promised anew where the money comes back.
+      givenBack.push(promise)
+      continue
+    }
     const reason = reasonAgainst(source, keyring, now)
     if (source === undefined || reason !== null) {
       failed.push({ promise, reason: reason ?? '' })
@@ -99,12 +107,7 @@ async function issue(
     })),
     now,
   )
-  await settle(
-    trx,
-    ready.map(({ promise }) => promise),
-    failed,
-    now,
-  )
+  await settle(trx, [...ready.map(({ promise }) => promise), ...givenBack], failed, now)
 }
 
 /** Why no receipt can be made; found out before a number is taken, so that none is wasted. */
@@ -135,13 +138,16 @@ async function loadSources(
     `select d.donation_id, d.nature, d.purpose, f.name as fund_name,
             p.payment_id, p.gateway, p.gateway_payment_id, p.method, p.amount, p.currency,
             p.bank_reference, p.captured_at, p.entry_no,
-            n.donor_id, n.name, n.email, n.address, n.tax_id_type, n.tax_id_sealed,
+            payment_gone(p.org_id, p.payment_id) as gone,
+            x.channel, x.reference, x.cheque_date, x.ifsc, x.bank,
+            n.donor_id, n.name, n.email, n.erased_at, n.address, n.tax_id_type, n.tax_id_sealed,
             o.legal_name, o.address as organisation_address, o.pan as organisation_pan,
             o.registration_12a, o.email as organisation_email, o.signatory_name,
             o.signatory_designation, o.colour, o.logo_sha256,
             a.urn, a.issued_on as approval_issued_on, a.valid_from, a.valid_to, a.deduction
        from donations d
        join payments p on p.org_id = d.org_id and p.payment_id = d.payment_id
+       left join offline_payments x on x.org_id = p.org_id and x.payment_id = p.payment_id
        join donors n on n.org_id = d.org_id and n.donor_id = d.donor_id
        join funds f on f.org_id = d.org_id and f.fund = d.fund
        join organisations o on o.org_id = d.org_id
@@ -154,7 +160,10 @@ async function loadSources(
        ) a on true
       where d.org_id = $1 and d.donation_id = any($2) and d.state = 'paid'
         and not exists (
-          select 1 from receipts r where r.org_id = d.org_id and r.donation_id = d.donation_id)
+          select 1 from receipts r
+           where r.org_id = d.org_id and r.donation_id = d.donation_id
+             and not exists (select from receipt_cancellations c
+                  where c.org_id = r.org_id and c.receipt_id = r.receipt_id))
       order by p.captured_at, d.donation_id`,
     [trx.scope, donationIds],
   )
@@ -195,9 +204,18 @@ async function number(trx: Trx, sources: readonly ReceiptSource[]): Promise<Numb
   return numbered
 }
 
-/** `80G` only for who can claim: identified by id and address, under an approval of that day. */
+/**
+ * `80G` only for who can claim: identified by id and address, under an approval of that day, and
+ * not for more cash than the law lets count.
+ */
 function seriesOf(source: ReceiptSource): '80G' | 'GEN' {
-  const claimable = source.tax_id_sealed !== null && source.address !== null && source.urn !== null
+  const isTooMuchCash =
+    source.channel === 'cash' && isAboveCashLimit(source.amount, donatedOn(source))
+  const claimable =
+    source.tax_id_sealed !== null &&
+    source.address !== null &&
+    source.urn !== null &&
+    !isTooMuchCash
   return claimable ? '80G' : 'GEN'
 }
 
@@ -208,57 +226,6 @@ function yearOf(source: ReceiptSource): string {
 /** The day the money was received decides the year (india.md §1.2), in India's calendar. */
 function donatedOn(source: ReceiptSource): IsoDate {
   return indianDate(source.captured_at)
-}
-
-async function insertReceipts(
-  trx: Trx,
-  rows: readonly (Numbered & {
-    receiptId: string
-    document: { number: string; donatedOn: IsoDate }
-    sealed: Buffer
-    trace: TraceContext | null
-  })[],
-  now: Date,
-): Promise<void> {
-  await trx.query(
-    `insert into receipts (org_id, issued_at, receipt_id, series, year, serial, number, donation_id,
-       payment_id, entry_no, amount, currency, donated_on, document_sealed, donor_name,
-       logo_sha256)
-     select $1, $2, n.* from unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
-       $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::date[],
-       $14::bytea[], $15::text[], $16::bytea[]) as n`,
-    [
-      trx.scope,
-      now,
-      rows.map((row) => row.receiptId),
-      rows.map((row) => row.series),
-      rows.map((row) => row.year),
-      rows.map((row) => row.serial),
-      rows.map((row) => row.document.number),
-      rows.map((row) => row.source.donation_id),
-      rows.map((row) => row.source.payment_id),
-      rows.map((row) => row.source.entry_no),
-      rows.map((row) => row.source.amount),
-      rows.map((row) => row.source.currency),
-      rows.map((row) => row.document.donatedOn),
-      rows.map((row) => row.sealed),
-      rows.map((row) => row.source.name),
-      rows.map((row) => row.source.logo_sha256),
-    ],
-  )
-  await trx.query(
-    `insert into receipt_emails (org_id, email_id, receipt_id, to_name, to_address, trace_context)
-     select $1, n.*
-       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n`,
-    [
-      trx.scope,
-      rows.map(() => newId('eml', now.getTime())),
-      rows.map((row) => row.receiptId),
-      rows.map((row) => row.source.name),
-      rows.map((row) => row.source.email),
-      rows.map((row) => row.trace),
-    ],
-  )
 }
 
 async function settle(

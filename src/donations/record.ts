@@ -1,10 +1,11 @@
 /** Turns facts into what they mean: payments, refunds, disputes, paid donations, entries. */
 import type { Trx } from '../base/db.ts'
-import { refundsAboveCapture } from '../base/metrics.ts'
+import { refundsAboveCapture } from '../base/metrics-gateways.ts'
 import { Problem } from '../base/problem.ts'
 import { together } from '../base/together.ts'
 import type { Fact, PaymentCaptured, RefundFact } from '../gateways/fact.ts'
 import type { Draft } from '../ledger/core/entry.ts'
+import { settleByFacts } from '../instructions/settle.ts'
 import { readRestricted, type RestrictedPeriod } from '../ledger/periods/periods.ts'
 import { datedLate } from '../ledger/posting/late.ts'
 import type { PostResult } from '../ledger/posting/post.ts'
@@ -32,6 +33,7 @@ import {
 } from './captures.ts'
 import { postInOrder, type Wanted } from './post-in-order.ts'
 import { returnsOf, type Return } from './returns.ts'
+import { cancelOrPromise } from './receipt-rows.ts'
 import { tellOfFacts } from './tell.ts'
 
 export type { Outcomes, ToldFact } from '../payments/facts.ts'
@@ -103,6 +105,9 @@ export async function recordFacts(
     closeDonations(trx, paidBy(recorded, records, done), now),
     books.isHeard ? tellOfFacts(trx, news, records, fundsOf(done)) : undefined,
   ])
+  // They look at what was written just now.
+  const recordedFacts = recorded.map(({ fact }) => fact)
+  await together([settleByFacts(trx, recordedFacts), cancelOrPromise(trx, recordedFacts)])
   await countAboveCapture(trx, recorded)
   return outcomes
 }

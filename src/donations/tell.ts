@@ -128,6 +128,27 @@ export async function tellOfReceipts(
   await announce(trx, events)
 }
 
+/** A receipt that does not stand any more. */
+export interface ToldCancelled extends Omit<ToldReceipt, 'donatedOn'> {
+  cancelledAt: Date
+}
+
+export async function tellOfCancelled(trx: Trx, receipts: readonly ToldCancelled[]): Promise<void> {
+  const events = receipts.map((one): Event => ({
+    type: 'receipt.cancelled',
+    subject: one.receiptId,
+    data: {
+      receipt: one.receiptId,
+      number: one.number,
+      donation: one.donationId,
+      payment: one.paymentId,
+      ...moneyOf(one),
+      cancelled_at: one.cancelledAt.toISOString(),
+    },
+  }))
+  await announce(trx, events)
+}
+
 /** An email as it is now, with whose receipt it carries. */
 export interface ToldEmail {
   receipt_id: string

@@ -50,6 +50,11 @@ export interface PaymentCalls {
   ): Promise<Told | null>
 }
 
+export interface OrderCall {
+  /** What the gateway says of the payments for an order; none where nobody tried to pay. */
+  fetchOrder(account: GatewayAccount, orderRef: string, options: CallOptions): Promise<Told[]>
+}
+
 export interface NewRefund {
   gatewayPaymentId: string
   /** Minor units, at most what is left of the payment. */
@@ -90,6 +95,85 @@ export interface RefundCalls {
     gatewayRefundId: string,
     options: CallOptions,
   ): Promise<Told | null>
+}
+
+export const PAYOUT_MODES = ['IMPS', 'NEFT', 'RTGS', 'UPI'] as const
+
+export type PayoutMode = (typeof PAYOUT_MODES)[number]
+
+/** Whom a payout goes to. */
+export type Beneficiary =
+  | { type: 'bank_account'; name: string; account_number: string; ifsc: string }
+  | { type: 'vpa'; name: string; address: string }
+
+export interface NewPayout {
+  /** The account at the gateway that it is paid from. */
+  fromAccount: string
+  /** Minor units. */
+  amount: bigint
+  currency: string
+  mode: PayoutMode
+  purpose: string
+  /** What stands on the bank statement: at most 30 of [A-Za-z0-9 ]. */
+  narration: string
+  beneficiary: Beneficiary
+  /** Our own, unique, 10 to 23 characters of [A-Za-z0-9_-]: with it the gateway pays once. */
+  reference: string
+}
+
+export interface PayoutAnswer {
+  gatewayPayoutId: string
+  state: 'pending' | 'processed' | 'reversed' | 'failed'
+  told: Told
+}
+
+export interface PayoutCalls {
+  /**
+   * Pays out of the balance at the gateway; the same reference again never does it twice. Throws as
+   * `refund` does; then `findPayout` is asked.
+   */
+  payout(account: GatewayAccount, payout: NewPayout, options: CallOptions): Promise<PayoutAnswer>
+  /** The payout that was asked for under that reference; null where the gateway knows none. */
+  findPayout(
+    account: GatewayAccount,
+    payout: { fromAccount: string; reference: string },
+    options: CallOptions,
+  ): Promise<PayoutAnswer | null>
+}
+
+export interface NewTransfer {
+  gatewayPaymentId: string
+  /** The merchant's own account at the gateway. */
+  recipient: string
+  /** Minor units. */
+  amount: bigint
+  currency: string
+  /** Our own, 10 to 23 characters of [A-Za-z0-9_-]: by it the transfer is found again. */
+  reference: string
+}
+
+export interface TransferAnswer {
+  gatewayTransferId: string
+  state: 'pending' | 'processed' | 'failed'
+  told: Told | null
+}
+
+export interface TransferCalls {
+  /**
+   * Passes a part of a payment on. A second call transfers a second time: where nobody knows what
+   * became of the first, `findTransfer` is asked.
+   */
+  transfer(
+    account: GatewayAccount,
+    transfer: NewTransfer,
+    options: CallOptions,
+  ): Promise<TransferAnswer>
+  /** The transfer that carries that reference; null where the gateway knows none. */
+  findTransfer(
+    account: GatewayAccount,
+    transfer: { gatewayPaymentId: string; reference: string },
+    options: CallOptions,
+  ): Promise<TransferAnswer | null>
 }
 
 /** From the first instant to before the second. */

@@ -1,6 +1,6 @@
 /** Calls a payment gateway over HTTPS and turns every way it can fail into a Problem. */
 import type { Exchange } from '../base/calls-out.ts'
-import { gatewaySeconds } from '../base/metrics.ts'
+import { gatewaySeconds } from '../base/metrics-gateways.ts'
 import { messageOf, Problem } from '../base/problem.ts'
 import { inSpan } from '../base/tracing.ts'
 import type { CallOptions } from './gateway.ts'

@@ -1,6 +1,14 @@
 /** All that a payment gateway has to be able to do, and what it may be able to do besides. */
 import type { CallOptions } from '../base/calls-out.ts'
-import type { CaptureCall, Lists, PaymentCalls, RefundCalls } from './asked.ts'
+import type {
+  CaptureCall,
+  Lists,
+  OrderCall,
+  PaymentCalls,
+  PayoutCalls,
+  RefundCalls,
+  TransferCalls,
+} from './asked.ts'
 import type { Fact, GatewayName } from './fact.ts'
 
 export type { CallOptions } from '../base/calls-out.ts'
@@ -95,7 +103,14 @@ export interface GatewayEvent {
 }
 
 /** What every gateway has; the calls further down only where the gateway has them. */
-export interface Gateway extends Partial<PaymentCalls>, Partial<RefundCalls>, Partial<CaptureCall> {
+export interface Gateway
+  extends
+    Partial<PaymentCalls>,
+    Partial<OrderCall>,
+    Partial<RefundCalls>,
+    Partial<CaptureCall>,
+    Partial<PayoutCalls>,
+    Partial<TransferCalls> {
   readonly name: GatewayName
   /**
    * Throws `bad_signature` unless one of the secrets signed these bytes, or they are of a kind that

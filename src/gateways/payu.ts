@@ -7,7 +7,7 @@ import type { GatewayOrder, NewOrder } from './gateway.ts'
 import { payuHash, verifyCallback } from './payu/callback.ts'
 import { confirm } from './payu/confirm.ts'
 import { list } from './payu/lists.ts'
-import { capture, fetchPayment, fetchRefund, findRefund, refund } from './payu/money.ts'
+import { capture, fetchOrder, fetchPayment, fetchRefund, findRefund, refund } from './payu/money.ts'
 import { confirmationOf, readWebhook } from './payu/read.ts'
 import { cutText } from './text.ts'
 
@@ -26,6 +26,7 @@ export const payu: Gateway = {
   createOrder,
   capture,
   fetchPayment,
+  fetchOrder,
   refund,
   findRefund,
   fetchRefund,

@@ -16,8 +16,17 @@ import type {
 } from './gateway.ts'
 import { postJson, unusable } from './razorpay/calls.ts'
 import { list } from './razorpay/lists.ts'
-import { capture, fetchPayment, fetchRefund, findRefund, refund } from './razorpay/money.ts'
+import {
+  capture,
+  fetchOrder,
+  fetchPayment,
+  fetchRefund,
+  findRefund,
+  refund,
+} from './razorpay/money.ts'
+import { findPayout, payout } from './razorpay/pay-out.ts'
 import { read } from './razorpay/read.ts'
+import { findTransfer, transfer } from './razorpay/pass-on.ts'
 import { signerOf } from './signature.ts'
 import { cutText, idOf } from './text.ts'
 
@@ -33,9 +42,14 @@ export const razorpay: Gateway = {
   createOrder,
   capture,
   fetchPayment,
+  fetchOrder,
   refund,
   findRefund,
   fetchRefund,
+  payout,
+  findPayout,
+  transfer,
+  findTransfer,
   list,
 }
 

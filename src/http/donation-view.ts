@@ -16,7 +16,10 @@ export const donation = z
   .strictObject({
     id: idText('don'),
     state: z.enum(DONATION_STATES),
-    gateway: z.enum(GATEWAY_NAMES),
+    gateway: z
+      .enum(GATEWAY_NAMES)
+      .nullable()
+      .meta({ description: 'Null for money that comes past the gateways.' }),
     order_ref: z
       .string()
       .nullable()
@@ -42,7 +45,7 @@ export const donation = z
 export interface DonationRow {
   donation_id: string
   state: (typeof DONATION_STATES)[number]
-  gateway: GatewayName
+  gateway: GatewayName | null
   order_ref: string | null
   amount: bigint
   currency: string

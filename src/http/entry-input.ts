@@ -31,6 +31,7 @@ const RESERVED_METADATA: readonly string[] = [
   HAPPENED_ON,
   'donation_id',
   'gateway_payment_id',
+  'offline_payment_id',
   'from_currency',
   'to_currency',
   'rate',

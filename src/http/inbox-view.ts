@@ -5,6 +5,7 @@ import { EVENT_STATES, type EventFilter, type InboxEvent } from '../inbox/events
 import type { Pause } from '../inbox/pauses.ts'
 import type { Replay } from '../inbox/replay.ts'
 import { LANES } from '../inbox/stored-event.ts'
+import { TOLD } from '../inbox/told.ts'
 import { STEPS, type Timeline } from '../inbox/timeline.ts'
 import { idText, instant, sha256Hex } from './answers.ts'
 import { entryId } from './entry-view.ts'
@@ -29,6 +30,7 @@ export const eventFilter = {
   ...callFilter,
   type: line(100).optional(),
   lane: z.enum(LANES).optional(),
+  told: z.enum(TOLD).optional().meta({ description: 'Only what no webhook told.' }),
   error: line(200).optional().meta({ description: 'A part of the first or the last error.' }),
 }
 
@@ -39,18 +41,23 @@ interface AskedFilter {
   received_before?: Date | undefined
   type?: string | undefined
   lane?: EventFilter['lane']
+  told?: EventFilter['told']
   error?: string | undefined
 }
 
 export function filterOf(asked: AskedFilter): EventFilter {
-  const { gateway, endpoint, type, lane, error } = asked
+  const { gateway, endpoint, type, lane, told, error } = asked
   const { received_from: receivedFrom, received_before: receivedBefore } = asked
-  return { gateway, endpoint, type, lane, error, receivedFrom, receivedBefore }
+  return { gateway, endpoint, type, lane, told, error, receivedFrom, receivedBefore }
 }
 
 const eventFields = {
   id: idText('evt'),
-  endpoint: idText('whe'),
+  endpoint: idText('whe').nullable().meta({ description: 'Null where no webhook told it.' }),
+  told: z.enum(TOLD).nullable().meta({
+    description:
+      'How we heard of it where no webhook told it: we asked, or found it in the gateway’s list.',
+  }),
   gateway: z.enum(GATEWAY_NAMES),
   gateway_event_id: z.string().nullable(),
   type: z
@@ -117,7 +124,8 @@ export function eventView(row: InboxEvent): z.input<typeof inboxEvent> {
   const isDue = row.state === 'waiting' && row.held_at === null
   return {
     id: row.event_id,
-    endpoint: row.endpoint_id,
+    endpoint: row.told === null ? row.endpoint_id : null,
+    told: row.told,
     gateway: row.gateway,
     gateway_event_id: row.gateway_event_id,
     type: row.event_type,

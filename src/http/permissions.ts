@@ -24,6 +24,11 @@ export const PERMISSIONS = {
   'donations.open': ['finance', 'admin', 'service'],
   'donations.read': ['viewer', 'finance', 'approver', 'auditor', 'admin', 'service'],
   'payments.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
+  // Refunds, captures and transfers: they go where the payment came from, or to linked accounts.
+  'payments.instruct': ['finance', 'admin', 'service'],
+  // To anybody, out of the balance at the gateway.
+  'payouts.send': ['finance', 'admin'],
+  'offline.record': ['finance', 'admin'],
   'donors.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'donors.contacts': ['finance', 'auditor', 'admin'],
   'donors.search': ['finance', 'auditor', 'admin'],

@@ -5,6 +5,7 @@ import { idsFrom } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import type { Lane } from './stored-event.ts'
+import type { HowTold } from './told.ts'
 
 export const EVENT_STATES = ['waiting', 'processed', 'ignored', 'dead', 'dismissed'] as const
 
@@ -15,6 +16,8 @@ export interface InboxEvent {
   endpoint_id: string
   gateway: GatewayName
   gateway_event_id: string | null
+  /** How we heard of it where no webhook told it. */
+  told: HowTold | null
   event_type: string | null
   lane: Lane
   state: EventState
@@ -39,6 +42,7 @@ export interface EventFilter {
   type?: string | undefined
   endpoint?: string | undefined
   lane?: Lane | undefined
+  told?: HowTold | undefined
   /** Whether it waits for the end of a pause. */
   held?: boolean | undefined
   /** A part of its first or last error, in capitals or not. */
@@ -56,6 +60,7 @@ const COLUMNS = [
   'endpoint_id',
   'gateway',
   'gateway_event_id',
+  'told',
   'event_type',
   'lane',
   'state',
@@ -114,6 +119,7 @@ export function eventsOf(trx: Trx, filter: EventFilter): Knex.QueryBuilder {
     ['e.event_type', filter.type],
     ['e.endpoint_id', filter.endpoint],
     ['e.lane', filter.lane],
+    ['e.told', filter.told],
   ] as const) {
     if (value !== undefined) {
       select.where(column, value)

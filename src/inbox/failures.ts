@@ -21,7 +21,10 @@ function storable(reason: string): string {
   return reason.replaceAll('\0', '').slice(0, REASON_LENGTH_MAX)
 }
 
-/** Notes one more failed attempt of each event; a stale confirmation is dropped and asked anew. */
+/**
+ * Notes one more failed attempt of each event. A stale confirmation is dropped and asked anew; what
+ * the gateway told by itself when it was asked for something else stays.
+ */
 export async function noteFailures(trx: Trx, failures: readonly Failure[]): Promise<void> {
   if (failures.length === 0) {
     return
@@ -39,7 +42,7 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
             first_error = coalesce(e.first_error, n.reason),
             last_error = n.reason,
             event_type = coalesce(left(n.type, 100), e.event_type),
-            confirmation = null
+            confirmation = case when e.needs_confirmation then null else e.confirmation end
        from unnest($2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[])
          as n (event_id, attempt, delay_ms, reason, type)
       where e.org_id = $1 and e.event_id = n.event_id`,

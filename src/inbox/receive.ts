@@ -1,11 +1,12 @@
 /** Takes a webhook in: verified, stored durably, deduplicated; only then may it be answered 200. */
 import { sha256 } from '../base/crypto.ts'
-import type { Database } from '../base/db.ts'
+import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { Bells } from '../base/queue.ts'
 import { inSpan, traceContext, type TraceContext } from '../base/tracing.ts'
-import type { RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
+import type { GatewayName } from '../gateways/fact.ts'
+import type { Confirmation, RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { validSecrets, type Endpoint } from './endpoints.ts'
 
@@ -180,4 +181,53 @@ function paramsOf(batch: readonly Incoming[]): unknown[] {
     batch.map((call) => call.trace),
     bodies,
   ]
+}
+
+/** An event that no webhook brought. */
+export interface ToldRow {
+  eventId: string
+  dedupeKey: Buffer
+  contentType: string
+  body: Buffer
+  receivedAt: Date
+  needsConfirmation: boolean
+  confirmation: Confirmation | null
+}
+
+/** Stands in place of an endpoint, so that what was told is deduplicated among itself. */
+const TOLD_ENDPOINT = 'told'
+
+/** Stores what a gateway told when it was asked; gives how many of the events are new. */
+export async function insertTold(
+  trx: Trx,
+  of: { gateway: GatewayName; account: string; how: string; trace: TraceContext | null },
+  rows: readonly ToldRow[],
+): Promise<number> {
+  const fresh = await trx.query(
+    `insert into inbox_events (org_id, endpoint_id, gateway, account, told, trace_context, event_id,
+       dedupe_key, content_type, body, received_at, needs_confirmation, confirmation, confirmed_at)
+     select $1, '${TOLD_ENDPOINT}', $2, $3, $4, $5, n.*,
+            case when n.confirmation is not null then n.received_at end
+       from unnest($6::text[], $7::bytea[], $8::text[], $9::bytea[], $10::timestamptz[],
+                   $11::boolean[], $12::jsonb[])
+         as n (event_id, dedupe_key, content_type, body, received_at, needs_confirmation,
+               confirmation)
+     on conflict (org_id, endpoint_id, dedupe_key) do nothing
+     returning 1`,
+    [
+      trx.scope,
+      of.gateway,
+      of.account,
+      of.how,
+      of.trace,
+      rows.map((row) => row.eventId),
+      rows.map((row) => row.dedupeKey),
+      rows.map((row) => row.contentType),
+      rows.map((row) => row.body),
+      rows.map((row) => row.receivedAt),
+      rows.map((row) => row.needsConfirmation),
+      rows.map((row) => (row.confirmation === null ? null : JSON.stringify(row.confirmation))),
+    ],
+  )
+  return fresh.length
 }

@@ -41,8 +41,20 @@ const AHEAD_MS_MAX = 24 * 60 * 60 * 1000
 /** Ten thousand crore rupees: above, it is a fault, and sums would leave what JSON can say. */
 const AMOUNT_MAX = 10_000_000_000_000n
 
+/** As much of an event as its reading depends on. */
+export type ReadableEvent = Pick<
+  StoredEvent,
+  | 'gateway'
+  | 'account'
+  | 'content_type'
+  | 'confirmation'
+  | 'received_at'
+  | 'secret_id'
+  | 'disputes_debited_upfront'
+>
+
 /** Throws `malformed_event` where it cannot be understood, or tells what cannot be booked. */
-export function readEvent(event: StoredEvent, body: Buffer): GatewayEvent {
+export function readEvent(event: ReadableEvent, body: Buffer): GatewayEvent {
   const result = gateways[event.gateway].read(
     {
       body,

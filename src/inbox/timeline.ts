@@ -5,6 +5,7 @@ import { Problem } from '../base/problem.ts'
 import { bodyOf } from './bodies.ts'
 import { findEvent, type EventState, type InboxEvent } from './events.ts'
 import { readEvent, STORED_EVENT, type StoredEvent } from './stored-event.ts'
+import type { HowTold } from './told.ts'
 
 export const STEPS = [
   'received',
@@ -128,14 +129,21 @@ function toldBy(own: StoredEvent, body: Buffer): Told[] {
   }
 }
 
+/** How we heard of what no webhook told. */
+const HEARD: Readonly<Record<HowTold, string>> = {
+  asked: 'told by the gateway when it was asked about it',
+  polled: 'found in the gateway’s own list',
+}
+
 function ownSteps(event: InboxEvent, own: Own): Step[] {
   const step = (at: Date | null, what: Step['what'], detail: string | null, by: string | null) =>
     at === null ? [] : [{ at, what, detail, by }]
   const label = own.label ?? '?'
   const signed = own.secret_id === null ? 'not signed: a hint' : `signed with “${label}”`
+  const heard = event.told === null ? signed : HEARD[event.told]
   const end = endOf(event.state)
   return [
-    ...step(event.received_at, 'received', signed, null),
+    ...step(event.received_at, 'received', heard, null),
     ...step(own.stored_at, 'stored', `in the lane ${event.lane}`, null),
     ...step(own.confirmed_at, 'confirmed', `by ${event.gateway}`, null),
     ...step(event.held_at, 'held', 'until its pause ends', null),

@@ -1,6 +1,7 @@
 /** Checks that intake, donations, receipts and books tell the same story, with nothing stuck. */
 import type { Database } from '../base/db.ts'
 import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
+import { INSTRUCTION_CHECKS } from '../instructions/verify.ts'
 import { PAYMENT_CHECKS } from '../payments/verify.ts'
 
 /** Due for longer than this is stuck: a sweep comes every few seconds. */
@@ -18,7 +19,8 @@ const CHECKS: readonly { check: string; sql: string }[] = [
                 from postings l
                where l.org_id = p.org_id and l.entry_no = p.entry_no and l.direction = 'debit'
             ) e on true
-           where p.org_id = $1 and p.state = 'captured' and e.amount is distinct from p.amount`,
+           where p.org_id = $1 and p.state = 'captured' and p.gateway is not null
+             and e.amount is distinct from p.amount`,
   },
   {
     check: 'one entry a payment',
@@ -43,9 +45,13 @@ const CHECKS: readonly { check: string; sql: string }[] = [
            where d.org_id = $1 and d.state = 'paid'
              and not exists (select 1 from receipts r
                               where r.org_id = d.org_id and r.donation_id = d.donation_id)
+             and payment_gone(d.org_id, d.payment_id) < d.amount
              and not exists (select 1 from outbox o
                               where o.org_id = d.org_id and o.topic = 'issue_receipt'
-                                and o.subject = d.donation_id and o.state = 'waiting')`,
+                                and o.subject = d.donation_id and o.state = 'waiting')
+             and not exists (select 1 from offline_payments f
+                              where f.org_id = d.org_id and f.donation_id = d.donation_id
+                                and f.state = 'returned')`,
   },
   {
     check: 'receipt amounts',
@@ -55,6 +61,15 @@ const CHECKS: readonly { check: string; sql: string }[] = [
            where r.org_id = $1
              and (r.amount, r.currency, r.entry_no)
                  is distinct from (p.amount, p.currency, p.entry_no)`,
+  },
+  {
+    check: 'receipts that stand',
+    sql: `select format('receipt %s stands, and %s of its %s were given back or lost', r.number,
+                   payment_gone(r.org_id, r.payment_id), r.amount) as detail
+            from receipts r
+           where r.org_id = $1 and payment_gone(r.org_id, r.payment_id) >= r.amount
+             and not exists (select from receipt_cancellations c
+                  where c.org_id = r.org_id and c.receipt_id = r.receipt_id)`,
   },
   {
     check: 'receipt numbers',
@@ -71,8 +86,11 @@ const CHECKS: readonly { check: string; sql: string }[] = [
   {
     check: 'receipt emails',
     sql: `select format('receipt %s has no email', r.number) as detail
-            from receipts r left join receipt_emails e using (org_id, receipt_id)
-           where r.org_id = $1 and e.email_id is null`,
+            from receipts r
+            join donations d using (org_id, donation_id)
+            join donors n using (org_id, donor_id)
+            left join receipt_emails e using (org_id, receipt_id)
+           where r.org_id = $1 and e.email_id is null and n.email is not null`,
   },
   {
     check: 'stuck',
@@ -107,7 +125,7 @@ const CHECKS: readonly { check: string; sql: string }[] = [
 export async function verifyDonations(db: Database, orgId: number): Promise<Finding[]> {
   return await db.read(orgId, async (trx) => {
     const findings: Finding[] = []
-    for (const { check, sql } of [...CHECKS, ...PAYMENT_CHECKS]) {
+    for (const { check, sql } of [...CHECKS, ...PAYMENT_CHECKS, ...INSTRUCTION_CHECKS]) {
       const rows = await trx.query<{ detail: string }>(`${sql} limit $2`, [orgId, FINDINGS_MAX])
       findings.push(...rows.map(({ detail }) => ({ check, detail })))
     }

@@ -6,6 +6,7 @@ import { CLEAR_DAYS, DONE_SINCE } from './bodies.ts'
 export type Work =
   | 'confirmations'
   | 'events'
+  | 'instructions'
   | 'receipts'
   | 'emails'
   | 'invitations'
@@ -14,6 +15,7 @@ export type Work =
   | 'self_checks'
   | 'people_notes'
   | 'inbox_bodies'
+  | 'offline_imports'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -26,6 +28,10 @@ const DUE: Readonly<Record<Work, string>> = {
             where state = 'waiting' and held_at is null and next_try_at <= now()
               and (not needs_confirmation or confirmation is not null)
             group by org_id`,
+  instructions: `select org_id, count(*)::integer as due, min(next_try_at) as oldest
+                   from instructions
+                  where state in ('intended', 'sending', 'accepted') and next_try_at <= now()
+                  group by org_id`,
   receipts: `select org_id, count(*)::integer as due, min(created_at) as oldest
                from outbox
               where topic = 'issue_receipt' and state = 'waiting' and next_try_at <= now()
@@ -87,6 +93,8 @@ const DUE: Readonly<Record<Work, string>> = {
                       ) first
                   ) b
                   where b.due > 0`,
+  offline_imports: `select org_id, count(*)::integer as due, min(committed_at) as oldest
+                      from offline_imports where state = 'committing' group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */

@@ -61,10 +61,22 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     context: (_orgId, [receiptId]) => receiptId,
   },
   {
+    table: 'instructions',
+    column: 'beneficiary_sealed',
+    key: ['instruction_id'],
+    context: (orgId, [instructionId]) => JSON.stringify(['beneficiary', orgId, instructionId]),
+  },
+  {
     table: 'inbox_events',
     column: 'body_sealed',
     key: ['event_id'],
     hasKeyIndex: true,
     context: (orgId, [eventId]) => JSON.stringify(['inbox body', orgId, eventId]),
+  },
+  {
+    table: 'offline_import_rows',
+    column: 'content_sealed',
+    key: ['row_id'],
+    context: (orgId, [rowId]) => JSON.stringify(['offline import', orgId, rowId]),
   },
 ]

@@ -13,6 +13,8 @@ export interface AccountView {
   apiUrl: string
   /** A term of the contract, at PayU: contested money is taken when a dispute begins. */
   disputesDebitedUpfront: boolean
+  /** The account at RazorpayX that payouts are paid from. */
+  payoutAccount: string | null
   createdAt: Date
   updatedAt: Date
   disabledAt: Date | null
@@ -42,14 +44,15 @@ interface Row {
   key_secret_sealed: Buffer
   api_url: string
   disputes_debited_upfront: boolean
+  payout_account: string | null
   created_at: Date
   updated_at: Date
   disabled_at: Date | null
 }
 
 const COLUMNS =
-  'gateway, account, key_id, key_secret_sealed, api_url, disputes_debited_upfront, created_at, ' +
-  'updated_at, disabled_at'
+  'gateway, account, key_id, key_secret_sealed, api_url, disputes_debited_upfront, ' +
+  'payout_account, created_at, updated_at, disabled_at'
 
 function viewOf(row: Row, keyring: Keyring): AccountView {
   const context = sealedWith(row.gateway, row.account)
@@ -60,6 +63,7 @@ function viewOf(row: Row, keyring: Keyring): AccountView {
     keySecretMasked: masked(unseal(keyring, row.key_secret_sealed, context).toString()),
     apiUrl: row.api_url,
     disputesDebitedUpfront: row.disputes_debited_upfront,
+    payoutAccount: row.payout_account,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     disabledAt: row.disabled_at,
@@ -119,6 +123,8 @@ export interface GatewayChange {
   /** A disabled account takes no new donation; what was begun with it is still taken in. */
   enabled?: boolean | undefined
   disputesDebitedUpfront?: boolean | undefined
+  /** Null: nothing is paid out through it. */
+  payoutAccount?: string | null | undefined
 }
 
 /** Throws `not_found` where the organisation has none at that gateway. */
@@ -137,6 +143,7 @@ export async function changeGatewayAccount(
             disabled_at = case when $5::boolean is null then disabled_at when $5 then null
                                else coalesce(disabled_at, now()) end,
             disputes_debited_upfront = coalesce($6::boolean, disputes_debited_upfront),
+            payout_account = case when $7 then $8 else payout_account end,
             updated_at = now()
       where org_id = $1 and gateway = $2`,
     [
@@ -146,6 +153,8 @@ export async function changeGatewayAccount(
       secret === undefined ? null : seal(keyring, secret, sealedWith(gateway, account)),
       change.enabled ?? null,
       change.disputesDebitedUpfront ?? null,
+      change.payoutAccount !== undefined,
+      change.payoutAccount ?? null,
     ],
   )
   return await findGatewayAccount(trx, keyring, gateway)

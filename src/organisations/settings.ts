@@ -23,6 +23,8 @@ export interface OrganisationSettings {
   colour: string | null
   logo: { sha256: Buffer; mediaType: LogoMedia; bytes: number } | null
   features: Record<Feature, boolean>
+  /** Hours after which a second payment is given back by itself; null: never. */
+  refundDuplicatesAfterHours: number | null
   createdAt: Date
   updatedAt: Date
 }
@@ -50,6 +52,7 @@ export async function readSettings(trx: Trx): Promise<OrganisationSettings> {
             o.signatory_name as "signatoryName", o.signatory_designation as "signatoryDesignation",
             o.colour, o.logo_sha256 as "logoSha256", l.media_type as "mediaType",
             octet_length(l.bytes) as "logoBytes", o.switched_off as "switchedOff",
+            o.refund_duplicates_after_hours as "refundDuplicatesAfterHours",
             o.created_at as "createdAt", o.updated_at as "updatedAt"
        from organisations o
        left join organisation_logos l on l.org_id = o.org_id and l.sha256 = o.logo_sha256
@@ -91,6 +94,7 @@ const CHANGEABLE = [
   ['signatoryName', 'signatory_name'],
   ['signatoryDesignation', 'signatory_designation'],
   ['colour', 'colour'],
+  ['refundDuplicatesAfterHours', 'refund_duplicates_after_hours'],
 ] as const
 
 /** Changes settings; what was issued before keeps what it says. */

@@ -103,7 +103,7 @@ export function contentOf(fact: Fact): string {
 }
 
 /** SHA-256 of what may not differ when the fact is told again: whose it is, and its money. */
-function fingerprintOf(fact: Fact): Buffer {
+export function fingerprintOf(fact: Fact): Buffer {
   return sha256(encodeFields('bahi/fact/1', [['kind', fact.kind], ...sameAgain(fact)]))
 }
 

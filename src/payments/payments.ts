@@ -34,6 +34,13 @@ export interface Payment {
   booked_to: AccountCode | null
 }
 
+/** A payment that came past the gateways: it is written down when the money is there. */
+export type OfflinePayment = Omit<Payment, 'gateway' | 'account' | 'gateway_payment_id'> & {
+  gateway: null
+  account: null
+  gateway_payment_id: null
+}
+
 /** What a capture became. */
 export interface Captured {
   entryNo: bigint
@@ -199,11 +206,18 @@ function newPayment(fact: PaymentFact, now: Date): Payment {
   }
 }
 
-/** Writes the payments that changed back in one statement. */
+/** Writes the payments that changed back. */
 export async function savePayments(trx: Trx, payments: Rows<Payment>): Promise<void> {
-  if (payments.changed.size === 0) {
-    return
+  if (payments.changed.size > 0) {
+    await writePayments(trx, [...payments.changed])
   }
+}
+
+/** Writes payments, new or changed, in one statement. */
+export async function writePayments(
+  trx: Trx,
+  payments: readonly (Payment | OfflinePayment)[],
+): Promise<void> {
   await trx.query(
     `insert into payments (org_id, payment_id, gateway, account, gateway_payment_id, order_ref,
        subscription_ref, donation_id, state, method, amount, currency, fee, tax, bank_reference,
@@ -222,6 +236,6 @@ export async function savePayments(trx: Trx, payments: Rows<Payment>): Promise<v
            authorized_at = excluded.authorized_at, captured_at = excluded.captured_at,
            failed_at = excluded.failed_at, failure_reason = excluded.failure_reason,
            entry_no = excluded.entry_no, booked_to = excluded.booked_to`,
-    [trx.scope, jsonOf([...payments.changed])],
+    [trx.scope, jsonOf(payments)],
   )
 }

@@ -54,13 +54,19 @@ export function payoutKeyOf(payout: {
   return keyAt(payout, payout.gatewayPayoutId)
 }
 
+/** Payouts in hand, with what we asked for ourselves. */
+export interface PayoutRows extends Rows<Payout> {
+  /** Which account bears it, by the payout's key, where it carries a reference of ours. */
+  asked: ReadonlyMap<string, AccountCode>
+}
+
 /** The payouts that the facts are about, as far as they are known. */
-export async function loadPayouts(trx: Trx, facts: readonly Fact[]): Promise<Rows<Payout>> {
+export async function loadPayouts(trx: Trx, facts: readonly Fact[]): Promise<PayoutRows> {
   const wanted = facts.flatMap((fact) =>
     'gatewayPayoutId' in fact ? [{ ...fact, id: fact.gatewayPayoutId }] : [],
   )
   if (wanted.length === 0) {
-    return rowsOf<Payout>([], () => '')
+    return { ...rowsOf<Payout>([], () => ''), asked: new Map() }
   }
   const rows = await trx.query<Payout>(
     `select p.*
@@ -76,13 +82,59 @@ export async function loadPayouts(trx: Trx, facts: readonly Fact[]): Promise<Row
       ) p`,
     [trx.scope, ...lookUp(wanted)],
   )
-  return rowsOf(rows, (row) => row.gateway_payout_id)
+  const payouts = rowsOf(rows, (row) => row.gateway_payout_id)
+  return { ...payouts, asked: await askedOf(trx, wanted, payouts) }
+}
+
+/**
+ * What we asked for ourselves (src/instructions) is known before the gateway hears of it, so that
+ * whatever tells of it first finds the account that bears it. Of another amount it is not ours.
+ */
+async function askedOf(
+  trx: Trx,
+  facts: readonly PayoutFact[],
+  payouts: Rows<Payout>,
+): Promise<ReadonlyMap<string, AccountCode>> {
+  const named = facts.flatMap((fact) => {
+    const key = payoutKeyOf(fact)
+    const reference = fact.reference ?? payouts.byKey.get(key)?.reference ?? null
+    return reference === null ? [] : [{ ...fact, key, reference }]
+  })
+  const rows = await trx.query<{ key: string; paid_for: AccountCode }>(
+    `select n.key, i.paid_for
+       from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
+         as n (key, reference, gateway, account, amount, currency)
+      cross join lateral (
+        select paid_for from instructions
+         where reference = n.reference and org_id = $1 and kind = 'payout'
+           and gateway = n.gateway and account = n.account and amount = n.amount
+           and currency = n.currency
+         limit 1
+      ) i`,
+    [
+      trx.scope,
+      named.map((one) => one.key),
+      named.map((one) => one.reference),
+      named.map((one) => one.gateway),
+      named.map((one) => one.account),
+      named.map((one) => one.amount),
+      named.map((one) => one.currency),
+    ],
+  )
+  return new Map(rows.map((row) => [row.key, row.paid_for]))
+}
+
+/** Once an entry says what it was for, it stays so. */
+function paidForOf(payouts: PayoutRows, key: string): AccountCode {
+  const row = payouts.byKey.get(key)
+  const isBooked = row !== undefined && (row.processed_entry ?? row.reversed_entry) !== null
+  return (isBooked ? undefined : payouts.asked.get(key)) ?? row?.paid_for ?? UNASKED
 }
 
 /** The entry of a payout's step; null where no money moves. */
-export function payoutDraft(payouts: Rows<Payout>, fact: PayoutFact): Draft | null {
+export function payoutDraft(payouts: PayoutRows, fact: PayoutFact): Draft | null {
   const money = moneyAt(fact, fact.gatewayPayoutId)
-  const paidFor = payouts.byKey.get(payoutKeyOf(fact))?.paid_for ?? UNASKED
+  const paidFor = paidForOf(payouts, payoutKeyOf(fact))
   switch (fact.kind) {
     case 'payout_pending':
     case 'payout_failed':
@@ -98,12 +150,14 @@ export function payoutDraft(payouts: Rows<Payout>, fact: PayoutFact): Draft | nu
 
 /** Adds a fact to its payout; `entryNo` is what was posted for it. */
 export function applyToPayout(
-  payouts: Rows<Payout>,
+  payouts: PayoutRows,
   fact: PayoutFact,
   entryNo: bigint | null,
   now: Date,
 ): void {
-  const payout = changing(payouts, payoutKeyOf(fact), () => newPayout(fact, now))
+  const key = payoutKeyOf(fact)
+  const payout = changing(payouts, key, () => newPayout(fact, now))
+  payout.paid_for = paidForOf(payouts, key)
   payout.began_at = earlier(payout.began_at, fact.occurredAt)
   const state = stateTold(fact)
   if (PAYOUT_STATES.indexOf(state) >= PAYOUT_STATES.indexOf(payout.state)) {

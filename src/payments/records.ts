@@ -31,7 +31,7 @@ import {
   payoutDraft,
   payoutKeyOf,
   savePayouts,
-  type Payout,
+  type PayoutRows,
 } from './payouts.ts'
 import {
   applyRefundFee,
@@ -66,7 +66,7 @@ export interface Records {
   refunds: Rows<Refund>
   disputes: Rows<Dispute>
   settlements: Rows<Settlement>
-  payouts: Rows<Payout>
+  payouts: PayoutRows
   transfers: Rows<Transfer>
   downtimes: Rows<Downtime>
 }

@@ -1,6 +1,7 @@
 /** Metrics by their rules, and nothing on the dashboard or in the alerts that nobody counts. */
 import { expect } from 'chai'
 import { readFileSync } from 'node:fs'
+import '../../src/base/metrics-gateways.ts'
 import { registry } from '../../src/base/metrics.ts'
 import { LIMITS } from '../../src/http/limits.ts'
 

@@ -74,7 +74,7 @@ export async function record(
   return told.map(({ eventId }) => outcomes.get(eventId)?.code ?? null)
 }
 
-export const DONOR: NewDonor = {
+export const DONOR: NewDonor & { email: string } = {
   name: 'आशा Kulkarni',
   email: 'asha@example.org',
   phone: null,

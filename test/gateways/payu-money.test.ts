@@ -5,6 +5,7 @@ import type { NewRefund, Told } from '../../src/gateways/asked.ts'
 import { payu } from '../../src/gateways/payu.ts'
 import {
   capture,
+  fetchOrder,
   fetchPayment,
   fetchRefund,
   findRefund,
@@ -244,6 +245,15 @@ describe('PayU: a payment that is asked about', () => {
       const byId = { gatewayPaymentId: PAYMENT, orderRef: null }
       expect(readTold(await fetchPayment(PAYU, byId, soon()))).to.deep.equal(event)
     }
+  })
+
+  it('is asked about by the order alone, which may have none', async () => {
+    answers('verify_payment', { status: 1, transaction_details: { BAHI0001: entry() } })
+    const told = await fetchOrder(PAYU, 'BAHI0001', soon())
+    expect(told.map(({ id }) => id)).to.deep.equal([PAYMENT])
+    const nothing = { BAHI0001: { mihpayid: 'Not Found', status: 'Not Found' } }
+    answers('verify_payment', { status: 0, transaction_details: nothing })
+    expect(await fetchOrder(PAYU, 'BAHI0001', soon())).to.deep.equal([])
   })
 
   it('tells what PayU says of it', async () => {

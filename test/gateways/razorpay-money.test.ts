@@ -5,6 +5,7 @@ import type { NewRefund, Told } from '../../src/gateways/asked.ts'
 import { razorpay } from '../../src/gateways/razorpay.ts'
 import {
   capture,
+  fetchOrder,
   fetchPayment,
   findRefund,
   fetchRefund,
@@ -101,6 +102,22 @@ describe('Razorpay: a payment that is asked about', () => {
     isSafe(problem)
     nock(HOST).get(paymentPath).reply(200, { entity: 'order', id: 'order_1' })
     expect((await rejectionOf(ask())).code).to.equal('gateway_unavailable')
+  })
+
+  it('is asked about by its order, with every attempt to pay it', async () => {
+    const items = [{ ...PAYMENT, id: 'pay_TESTfailed', status: 'failed' }, PAYMENT]
+    nock(HOST)
+      .get('/v1/orders/order_TEST1/payments')
+      .reply(200, { entity: 'collection', count: 2, items })
+    const told = await fetchOrder(RAZORPAY, 'order_TEST1', soon())
+    expect(told.map(({ id }) => id)).to.deep.equal(['pay_TESTfailed', PAYMENT.id])
+    nock(HOST).get('/v1/orders/order_none/payments').reply(400, unknownId)
+    expect(await fetchOrder(RAZORPAY, 'order_none', soon())).to.deep.equal([])
+    nock(HOST).get('/v1/orders/order_TEST1/payments').reply(200, { items: 'none' })
+    const odd = await rejectionOf(fetchOrder(RAZORPAY, 'order_TEST1', soon()))
+    expect(odd.code).to.equal('gateway_unavailable')
+    const climbing = await rejectionOf(fetchOrder(RAZORPAY, '../payments', soon()))
+    expect(climbing.code).to.equal('gateway_refused')
   })
 
   it('cannot be named so that another address is asked', async () => {
@@ -223,10 +240,19 @@ describe('Razorpay: a refund', () => {
     nock(HOST)
       .get(`/v1/refunds/${REFUND.id}`)
       .reply(200, { ...REFUND, status: 'failed' })
+    nock(HOST).get(paymentPath).reply(200, PAYMENT)
     const told = await fetchRefund(RAZORPAY, REFUND.id, soon())
     expect(kindsOf(readTold(told))).to.deep.equal(['refund_created', 'refund_failed'])
     nock(HOST).get('/v1/refunds/rfnd_none').reply(400, unknownId)
     expect(await fetchRefund(RAZORPAY, 'rfnd_none', soon())).to.equal(null)
+  })
+
+  it('of a payment that was never captured is told as given back, and no more', async () => {
+    nock(HOST).get(`/v1/refunds/${REFUND.id}`).reply(200, REFUND)
+    const never = { ...PAYMENT, status: 'refunded', captured: false }
+    nock(HOST).get(paymentPath).reply(200, never)
+    const told = await fetchRefund(RAZORPAY, REFUND.id, soon())
+    expect(kindsOf(readTold(told))).to.deep.equal(['refund_voided'])
   })
 
   it('never leaves with a reference or an amount that cannot be', async () => {

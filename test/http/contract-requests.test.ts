@@ -4,6 +4,7 @@ import addFormats from 'ajv-formats'
 import { expect } from 'chai'
 import { email, line, LINE_PATTERN } from '../../src/http/line.ts'
 import { PERMISSION_NAMES, permissionsOfKey, ROLES } from '../../src/http/permissions.ts'
+import { cash, cheque, transfer } from '../offline/asked.ts'
 import {
   startTestService,
   type Answer,
@@ -219,6 +220,17 @@ describe('what the contract says of requests', () => {
     await expectAgreed('POST', '/v1/donations', { ...gift, nature: 'corpus' }, false)
     const corpus = { ...gift, nature: 'corpus', corpus_direction: 'For the corpus' }
     await expectAgreed('POST', '/v1/donations', corpus, true)
+    for (const [body, isRight] of [
+      [cash(), true],
+      [cash({ nature: 'corpus' }), false],
+      [cash({ donor_id: 'dnr_01kham8v2tq7w9x4y5z6a7b8c9' }), false],
+      [cheque({ ifsc: 'HDFC0000123' }), true],
+      [transfer({ utr: 'A1' }), false],
+    ] as const) {
+      await expectAgreed('POST', '/v1/offline-payments', body, isRight)
+    }
+    const { ifsc: _ifsc, bank: _bank, ...anonymous } = cheque()
+    await expectAgreed('POST', '/v1/offline-payments', anonymous, false)
     const nameless = { ...gift, donor: { ...donor, name: '42 - (1)' } }
     await expectAgreed('POST', '/v1/donations', nameless, false)
     const twice = { url: 'https://example.org/', event_types: ['donation.paid', 'donation.paid'] }

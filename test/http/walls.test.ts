@@ -14,6 +14,7 @@ import {
   type JsonObject,
   type TestService,
 } from '../support/service.ts'
+import { cashCells, cheque, csvOf, record, upload } from '../offline/asked.ts'
 import { entryBody, postEntry } from './posting.ts'
 import { donate, withGateways } from './seeded.ts'
 
@@ -46,6 +47,10 @@ describe('the walls', () => {
     contract = (await (await fetch(`${service.url}/openapi.json`)).json()) as Contract
     await donate(service, 250_050, '2026-05-10')
     await service.runJobs()
+    const gift = await record(service, cheque({ donor: { name: MARK } }))
+    expect(gift.status, gift.text).to.equal(201)
+    const file = await upload(service, csvOf([cashCells({ donor_name: MARK })]))
+    expect(file.status, file.text).to.equal(201)
     await postEntry(service, 'walled', entryBody({ description: MARK }))
     const limits = { limits: [{ currency: 'INR', amount: 99 }] }
     await service.call('PUT', '/v1/approval-limits', { role: 'admin', body: limits })

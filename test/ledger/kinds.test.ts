@@ -8,6 +8,7 @@ import { assertPostable, type EntryKind } from '../../src/ledger/core/entry.ts'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, ORG, outcomes } from './books.ts'
 import { GOLDEN_GATEWAYS, type Golden } from './golden-gateways.ts'
+import { GOLDEN_OFFLINE } from './golden-offline.ts'
 
 /** Written out by hand; a new kind without its row does not compile. */
 const GOLDEN: Readonly<Record<EntryKind, Golden>> = {
@@ -104,6 +105,7 @@ const GOLDEN: Readonly<Record<EntryKind, Golden>> = {
     ],
   },
   ...GOLDEN_GATEWAYS,
+  ...GOLDEN_OFFLINE,
 }
 
 describe('the worked example of each kind of entry', () => {

@@ -2,13 +2,15 @@
 import { expect } from 'chai'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import nock from 'nock'
 import { issueReceiptsJob } from '../../jobs/issue-receipts.ts'
 import { processInbox } from '../../jobs/process-inbox.ts'
+import { sendInstructions } from '../../jobs/send-instructions.ts'
 import { deliverReceipts } from '../../src/donations/deliver.ts'
 import { EVENT_TYPES } from '../../src/notifications/outbox/events.ts'
 import { post } from '../../src/ledger/posting/post.ts'
 import { captured, record } from '../donations/facts.ts'
-import { donate, payUnasked, withGateways } from '../http/seeded.ts'
+import { donate, payUnasked, textIn, withGateways } from '../http/seeded.ts'
 import { BANK, credit, debit, draftOf } from '../ledger/books.ts'
 import {
   disputeLost,
@@ -19,8 +21,9 @@ import {
   refundProcessed,
   settled,
 } from '../payments/facts.ts'
+import { cash, cheque } from '../offline/asked.ts'
 import { razorpayEvent } from '../support/bodies.ts'
-import type { TestService } from '../support/service.ts'
+import { GATEWAYS_URL, type TestService } from '../support/service.ts'
 import { deliver, startOutbound, subscribe } from './outbound.ts'
 import { receiver, type Receiver } from './receivers.ts'
 
@@ -206,6 +209,103 @@ describe('the events that webhooks tell of', () => {
     expect(dataOf('dispute.lost')).to.include({ payment, gateway_dispute_id: 'disp_1' })
     expect(dataOf('dispute.won')).to.include({ payment: null, amount: 20_000 })
     expect(dataOf('settlement.processed')).to.include({ amount: 30_000, utr: 'UTR1' })
+  })
+
+  it('are receipts that are cancelled, because their donation is given back', async () => {
+    const donation = await donate(service, 7000, '2026-05-06')
+    await service.runJobs()
+    await news()
+    const [row] = await service.rows<{ id: string }>(
+      'select gateway_payment_id as id from payments where donation_id = $1',
+      [donation],
+    )
+    const refund = { refund: 'rfnd_given', payment: row?.id ?? '', amount: 7000n }
+    await record(service.parts, [refundCreated(refund), refundProcessed(refund)])
+    const all = await news()
+    expect(typesOf(all)).to.deep.equal(['receipt.cancelled', 'refund.created', 'refund.processed'])
+    expect(all[0]?.data).to.include({ donation, amount: 7000, currency: 'INR' })
+  })
+
+  it('are instructions that end, each in its way', async () => {
+    const [row] = await service.rows<{ id: string }>(
+      `select payment_id as id from payments where gateway_payment_id = 'pay_T4'`,
+    )
+    const path = '/v1/payments/pay_T4/refund'
+    const answer = (reference: string, status: string) => ({
+      id: `rfnd_${status}`,
+      entity: 'refund',
+      payment_id: 'pay_T4',
+      amount: 1000,
+      currency: 'INR',
+      receipt: reference,
+      status,
+      created_at: 1_795_000_000,
+    })
+    const instructed = async (key: string): Promise<string> => {
+      const asked = await service.call('POST', `/v1/payments/${row?.id}/refunds`, {
+        body: { amount: 1000, reason: 'Paid twice' },
+        headers: { 'idempotency-key': key },
+      })
+      return textIn(asked.json, 'reference')
+    }
+    for (const status of ['processed', 'failed']) {
+      const reference = await instructed(status)
+      nock(GATEWAYS_URL).post(path).reply(200, answer(reference, status))
+      await sendInstructions.run(service.jobParts)
+      await processInbox.run(service.jobParts)
+    }
+    await instructed('refused')
+    nock(GATEWAYS_URL)
+      .post(path)
+      .reply(400, { error: { description: 'Too old' } })
+    await sendInstructions.run(service.jobParts)
+    const lost = await instructed('unknown')
+    nock(GATEWAYS_URL).post(path).reply(500, {})
+    await sendInstructions.run(service.jobParts)
+    await service.rows('alter table instructions disable trigger guard')
+    await service.rows(
+      `update instructions set first_sent_at = now() - interval '1 day', next_try_at = now()
+        where reference = $1`,
+      [lost],
+    )
+    await service.rows('alter table instructions enable trigger guard')
+    nock(GATEWAYS_URL)
+      .get(/refunds/)
+      .reply(200, { entity: 'collection', items: [] })
+    await sendInstructions.run(service.jobParts)
+    const ends = (await news()).filter(({ type }) => type.startsWith('instruction.'))
+    expect(typesOf(ends)).to.deep.equal([
+      'instruction.done',
+      'instruction.failed',
+      'instruction.refused',
+      'instruction.unknown',
+    ])
+    expect(ends[3]?.data).to.include({ kind: 'refund', payment: row?.id, reference: lost })
+  })
+
+  it('are cheques with what becomes of them, and other gifts past the gateways', async () => {
+    const record = async (body: object) => {
+      const answer = await service.call('POST', '/v1/offline-payments', { body })
+      expect(answer.status, answer.text).to.equal(201)
+      return textIn(answer.json, 'id')
+    }
+    await record(cash())
+    expect(typesOf(await news())).to.deep.equal(['donation.paid'])
+    const id = await record(cheque())
+    const step = async (name: string, body: object) => {
+      for (const _twice of [1, 2]) {
+        await service.call('POST', `/v1/offline-payments/${id}/${name}`, { body })
+      }
+      return await news()
+    }
+    const [received] = await news()
+    expect(received?.type).to.equal('cheque.received')
+    expect(received?.data).to.include({ offline_payment: id, received_on: '2026-05-04' })
+    const realised = await step('realise', { on: '2026-05-07' })
+    expect(typesOf(realised)).to.deep.equal(['cheque.realised', 'donation.paid'])
+    const back = await step('bounce', { on: '2026-05-08', reason: 'Funds insufficient' })
+    expect(typesOf(back)).to.deep.equal(['cheque.bounced'])
+    expect(back[0]?.data['payment']).to.equal(realised[0]?.data['payment'])
   })
 
   it('are all that there are, as the published contract says they are', async () => {

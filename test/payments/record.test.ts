@@ -1,7 +1,7 @@
 /** What refunds, fees, disputes and the rest become: parked, refused, contradicting, above all. */
 import { expect } from 'chai'
 import { newId } from '../../src/base/ids.ts'
-import { refundsAboveCapture } from '../../src/base/metrics.ts'
+import { refundsAboveCapture } from '../../src/base/metrics-gateways.ts'
 import { recordFacts } from '../../src/donations/record.ts'
 import type { Fact } from '../../src/gateways/fact.ts'
 import { verifyDonations } from '../../src/inbox/verify.ts'

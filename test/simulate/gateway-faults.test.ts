@@ -46,7 +46,7 @@ describe('faults of the test gateways', () => {
     expect(await findRefund(ground.account('razorpay'), refunding, soon())).to.equal(null)
   })
 
-  it('do it and lose the answer: the same reference finds it, and nothing is paid twice', async () => {
+  it('do it and lose the answer: the same reference finds it, paid once', async () => {
     const payments = {
       razorpay: paid(),
       payu: ground.gateways.payu.pay({ txnid: 'T1', amount: 5000 }).mihpayid,

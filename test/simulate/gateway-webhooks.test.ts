@@ -1,4 +1,4 @@
-/** Webhooks of the test gateways: signed as the service verifies them, held, silent, tried again. */
+/** Webhooks of the test gateways: signed as they are verified, held, silent, tried again. */
 import { expect } from 'chai'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -80,7 +80,7 @@ describe('the webhooks of the test gateways', () => {
     there.payu.dispute({ payment: mihpayid, dispute: '2042053' })
     there.payu.dispute({ payment: mihpayid, dispute: '2042054', signed: false })
     const { requestId } = there.payu.refund({ payment: mihpayid, amount: 1000 })
-    there.payu.finishRefund({ refund: String(requestId), status: 'success' })
+    there.payu.finishRefund({ refund: requestId, status: 'success' })
     await there.webhooks.idle()
     const payu = listener.received
     expect(razorpay && signerOf('razorpay', razorpay)).to.equal('old')
@@ -98,7 +98,7 @@ describe('the webhooks of the test gateways', () => {
     expect(events).to.deep.equal(Array.from({ length: 10 }, () => pair).flat())
   })
 
-  it('come again until they are answered, with the same id and bytes, and then no more', async () => {
+  it('come again until they are answered, the same id and bytes', async () => {
     listener.answers.push(500, 401)
     there.razorpay.fail({ payment: there.razorpay.begin({ amount: 5000 }).id })
     await there.webhooks.idle()

@@ -34,7 +34,7 @@ describe('the Razorpay of the test gateways', () => {
     return ground.gateways.razorpay.pay({ order: orderRef, capture }).id
   }
 
-  it('opens an order, and its payment is read as authorised, captured and charged for', async () => {
+  it('opens an order, and its payment is read as captured and charged for', async () => {
     const payment = { gatewayPaymentId: await paid(), orderRef: null }
     const told = await fetchPayment(account(), payment, soon())
     const { facts } = razorpay.read(

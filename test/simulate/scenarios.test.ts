@@ -6,6 +6,7 @@ import { startTestGateways, type TestGateways } from '../../scripts/simulate/gat
 import type { Running } from '../../scripts/simulate/running.ts'
 import { playScenario, SCENARIOS } from '../../scripts/simulate/scenarios/scenarios.ts'
 import { verifyBooks } from '../../scripts/verify-books.ts'
+import { textIn } from '../http/seeded.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
 describe('the scenarios of the simulator', function () {
@@ -45,7 +46,7 @@ describe('the scenarios of the simulator', function () {
       body: { gateway: 'stripe' },
     })
     const secret = { label: 'from Stripe', secret: 'whsec_TESTBahi00000000000000000001' }
-    const path = `/v1/webhook-endpoints/${String(made.json['id'])}/secrets`
+    const path = `/v1/webhook-endpoints/${textIn(made.json, 'id')}/secrets`
     const signed = await service.call('POST', path, { ...admin, body: secret })
     expect([added.status, made.status, signed.status]).to.deep.equal([201, 201, 201])
     await service.rows(`update gateway_accounts set api_url = $1 where gateway = 'stripe'`, [

@@ -1,6 +1,7 @@
 /** Stripe of the test gateways, asked by the service's own client. */
 import { expect } from 'chai'
 import { stripe } from '../../src/gateways/stripe.ts'
+import { wordAt } from '../../scripts/simulate/gateways/wire.ts'
 import type { Told } from '../../src/gateways/asked.ts'
 import { allOf, onTestGateways, pageOf, problemOf, soon } from './clients.ts'
 
@@ -69,7 +70,7 @@ describe('the Stripe of the test gateways', () => {
     const payout = there.settle({})
     const refs = [
       `charges/${charge.id}`,
-      `payment_intents/${String(charge['payment_intent'])}`,
+      `payment_intents/${wordAt(charge, 'payment_intent')}`,
       `refunds/${refunded.id}`,
       `disputes/${contested.id}`,
       `payouts/${payout.id}`,

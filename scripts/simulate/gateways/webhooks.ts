@@ -1,4 +1,4 @@
-/** Sends the test gateways' webhooks: signed, tried again, held back or kept silent when told to. */
+/** Sends the test gateways' webhooks: signed, tried again, held back or silent when told to. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { systemClock, type Clock } from '../../../src/base/clock.ts'
@@ -65,6 +65,60 @@ interface Kept extends SentEvent {
 }
 
 export function createWebhooks(options: WebhookOptions = {}): Webhooks {
+  const endpoints = new Map<GatewayName, WebhookEndpoint>()
+  const modes = new Map<GatewayName, Mode>()
+  const events: Kept[] = []
+  const deliverer = createDeliverer(options, (gateway) => endpoints.get(gateway))
+  return {
+    sent: events,
+    to(gateway, endpoint) {
+      endpoints.set(gateway, EndpointShape.parse(endpoint))
+    },
+    endpointOf: (gateway) => endpoints.get(gateway),
+    mode(gateway, mode) {
+      modes.set(gateway, mode)
+      for (const event of mode === 'on' ? events : []) {
+        if (event.gateway === gateway && event.state === 'held') {
+          deliverer.start(event)
+        }
+      }
+    },
+    tell(gateway, telling) {
+      const mode = modes.get(gateway) ?? 'on'
+      const endpoint = endpoints.get(gateway)
+      const { type, about } = telling
+      const id = `sent_${randomUUID()}`
+      const state = endpoint === undefined ? 'nowhere' : mode === 'on' ? 'waiting' : mode
+      // Stripe signs each try anew, with the secret of that moment.
+      const secret = gateway === 'stripe' ? null : (endpoint?.secret ?? null)
+      const event: Kept = { id, gateway, type, about, state, statuses: [], secret, telling }
+      events.push(event)
+      events.splice(0, Math.max(0, events.length - KEPT))
+      if (state === 'waiting') {
+        deliverer.start(event)
+      }
+    },
+    again(id) {
+      const event = events.find((one) => one.id === id)
+      if (event === undefined) {
+        throw new RangeError(`No event ${id} was sent.`)
+      }
+      deliverer.start(event)
+    },
+    idle: deliverer.idle,
+    close: deliverer.close,
+  }
+}
+
+interface Deliverer {
+  start(event: Kept): void
+  idle(): Promise<void>
+  close(): void
+}
+
+type EndpointOf = (gateway: GatewayName) => WebhookEndpoint | undefined
+
+function createDeliverer(options: WebhookOptions, endpointOf: EndpointOf): Deliverer {
   const { clock = systemClock, attempts = 8, firstDelayMs = 200, timeoutMs = 5000 } = options
   const stop = new AbortController()
   const sender = createSender({
@@ -75,9 +129,6 @@ export function createWebhooks(options: WebhookOptions = {}): Webhooks {
     seed: 1,
     signal: stop.signal,
   })
-  const endpoints = new Map<GatewayName, WebhookEndpoint>()
-  const modes = new Map<GatewayName, Mode>()
-  const events: Kept[] = []
   const underWay = new Set<Promise<void>>()
   const lines = new Map<GatewayName, Promise<void>>()
 
@@ -107,7 +158,7 @@ export function createWebhooks(options: WebhookOptions = {}): Webhooks {
   }
 
   async function attempt(event: Kept): Promise<void> {
-    const endpoint = endpoints.get(event.gateway)
+    const endpoint = endpointOf(event.gateway)
     if (endpoint === undefined || stop.signal.aborted) {
       return
     }
@@ -120,41 +171,7 @@ export function createWebhooks(options: WebhookOptions = {}): Webhooks {
   }
 
   return {
-    sent: events,
-    to(gateway, endpoint) {
-      endpoints.set(gateway, EndpointShape.parse(endpoint))
-    },
-    endpointOf: (gateway) => endpoints.get(gateway),
-    mode(gateway, mode) {
-      modes.set(gateway, mode)
-      for (const event of mode === 'on' ? events : []) {
-        if (event.gateway === gateway && event.state === 'held') {
-          start(event)
-        }
-      }
-    },
-    tell(gateway, telling) {
-      const mode = modes.get(gateway) ?? 'on'
-      const endpoint = endpoints.get(gateway)
-      const { type, about } = telling
-      const id = `sent_${randomUUID()}`
-      const state = endpoint === undefined ? 'nowhere' : mode === 'on' ? 'waiting' : mode
-      // Stripe signs each try anew, with the secret of that moment.
-      const secret = gateway === 'stripe' ? null : (endpoint?.secret ?? null)
-      const event: Kept = { id, gateway, type, about, state, statuses: [], secret, telling }
-      events.push(event)
-      events.splice(0, Math.max(0, events.length - KEPT))
-      if (state === 'waiting') {
-        start(event)
-      }
-    },
-    again(id) {
-      const event = events.find((one) => one.id === id)
-      if (event === undefined) {
-        throw new RangeError(`No event ${id} was sent.`)
-      }
-      start(event)
-    },
+    start,
     async idle() {
       while (underWay.size > 0) {
         await Promise.all(underWay)

@@ -1,4 +1,4 @@
-/** A call to the test gateways, taken apart, and what they answer; what all three have in common. */
+/** A call to the test gateways, taken apart, what they answer, and what all three share. */
 import { randomUUID } from 'node:crypto'
 import { idFrom } from '../random.ts'
 

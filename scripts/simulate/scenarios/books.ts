@@ -1,4 +1,5 @@
 /** A trial balance as sums by account, and what changed in it since. */
+import { wordAt } from '../gateways/wire.ts'
 import type { JsonObject } from './stage.ts'
 
 /** Paise by the account's code: debit above zero, credit below. */
@@ -10,7 +11,7 @@ export function sumOf(trialBalance: JsonObject): Books {
   return new Map(
     rows
       .filter((row) => row['currency'] === 'INR')
-      .map((row) => [String(row['code']), Number(row['debit']) - Number(row['credit'])]),
+      .map((row) => [wordAt(row, 'code'), Number(row['debit']) - Number(row['credit'])]),
   )
 }
 
@@ -30,7 +31,7 @@ export function together(...parts: Readonly<Record<string, number>>[]): Record<s
   for (const [code, change] of parts.flatMap((part) => Object.entries(part))) {
     sums.set(code, (sums.get(code) ?? 0) + change)
   }
-  return Object.fromEntries([...sums].filter(([, change]) => change !== 0).sort())
+  return Object.fromEntries([...sums].filter(([, change]) => change !== 0))
 }
 
 /** A gift to the general fund through a gateway. */

@@ -1,4 +1,5 @@
 /** Scenarios of payments and what follows them: each says what it does and what must show. */
+import { wordAt } from '../gateways/wire.ts'
 import type { GatewayName } from '../../../src/gateways/fact.ts'
 import { changeIn, fee, gift, givenBack, settled, together, type Books } from './books.ts'
 import { rupees, type JsonObject, type Opened, type Stage } from './stage.ts'
@@ -10,13 +11,11 @@ export async function pay(stage: Stage, gateway: GatewayName, opened: Opened): P
   const { orderRef, amount, fields } = opened
   switch (gateway) {
     case 'razorpay':
-      return String((await stage.at(gateway, 'pay', { order: orderRef, charge: FEE }))['id'])
+      return wordAt(await stage.at(gateway, 'pay', { order: orderRef, charge: FEE }), 'id')
     case 'payu':
-      return String(
-        (await stage.at(gateway, 'pay', { txnid: orderRef, amount, fields }))['mihpayid'],
-      )
+      return wordAt(await stage.at(gateway, 'pay', { txnid: orderRef, amount, fields }), 'mihpayid')
     case 'stripe':
-      return String((await stage.at(gateway, 'pay', { reference: orderRef, charge: FEE }))['id'])
+      return wordAt(await stage.at(gateway, 'pay', { reference: orderRef, charge: FEE }), 'id')
     default:
       return gateway satisfies never
   }
@@ -73,7 +72,7 @@ export async function lateAuthorisation(stage: Stage): Promise<void> {
   await stage.connect('razorpay')
   const before = await stage.books()
   const opened = await stage.open('razorpay', 110_000)
-  const payment = String((await stage.at('razorpay', 'begin', { order: opened.orderRef }))['id'])
+  const payment = wordAt(await stage.at('razorpay', 'begin', { order: opened.orderRef }), 'id')
   await stage.at('razorpay', 'fail', { payment })
   stage.say(`The bank does not answer and Razorpay calls ${payment} failed.`)
   await stage.calm()
@@ -108,7 +107,7 @@ export async function toldOf(stage: Stage, about: string): Promise<{ id: string;
   const events = (await stage.control('GET', 'webhooks')) as JsonObject[]
   return events
     .filter((event) => event['about'] === about)
-    .map((event) => ({ id: String(event['id']), type: String(event['type']) }))
+    .map((event) => ({ id: wordAt(event, 'id'), type: wordAt(event, 'type') }))
 }
 
 export async function refundBeforeCapture(stage: Stage): Promise<void> {
@@ -118,7 +117,7 @@ export async function refundBeforeCapture(stage: Stage): Promise<void> {
   await stage.mode('razorpay', 'silent')
   const payment = await pay(stage, 'razorpay', opened)
   await stage.mode('razorpay', 'on')
-  const refund = String((await stage.at('razorpay', 'refund', { payment, amount: 40_000 }))['id'])
+  const refund = wordAt(await stage.at('razorpay', 'refund', { payment, amount: 40_000 }), 'id')
   await stage.at('razorpay', 'finishRefund', { refund, status: 'processed' })
   stage.say(`₹400.00 of ${payment} go back, and the service has not heard of the payment yet.`)
   await stage.calm()
@@ -150,11 +149,11 @@ export async function disputeLost(stage: Stage, gateways: readonly GatewayName[]
     const before = await stage.books()
     const settlement = await stage.at(gateway, 'settle', {})
     const sum = Number(settlement['amount'])
-    stage.say(`${gateway} settles ${rupees(sum)}: ${String(settlement['id'])}`)
+    stage.say(`${gateway} settles ${rupees(sum)}: ${wordAt(settlement, 'id')}`)
     await stage.calm()
     await expectBooks(stage, before, settled(gateway, sum))
     const of = gateway === 'razorpay' ? { payment } : { charge: payment }
-    const dispute = String((await stage.at(gateway, 'dispute', of))['id'])
+    const dispute = wordAt(await stage.at(gateway, 'dispute', of), 'id')
     await stage.at(gateway, 'decide', { dispute, status: 'lost' })
     stage.say(`A dispute of it is lost: ${dispute}`)
     await stage.calm()
@@ -177,7 +176,7 @@ export async function payuAuth(stage: Stage): Promise<void> {
   const opened = await stage.open('payu', 75_000)
   const { orderRef: txnid, amount, fields } = opened
   const paid = await stage.at('payu', 'pay', { txnid, amount, fields, state: 'auth' })
-  const payment = String(paid['mihpayid'])
+  const payment = wordAt(paid, 'mihpayid')
   stage.say(`PayU says status=success of ${payment}, and means auth: no money was captured.`)
   await stage.calm()
   const state = async () => (await stage.payment(payment))?.['state']
@@ -198,6 +197,6 @@ export async function payuCharges(stage: Stage): Promise<void> {
   const paid = await stage.at('payu', 'pay', { txnid, amount, fields, charges: 2400 })
   stage.say('The donor pays ₹24.00 on top to PayU, and the hash covers them in front of the salt.')
   await stage.calm()
-  await expectCaptured(stage, String(paid['mihpayid']), opened)
+  await expectCaptured(stage, wordAt(paid, 'mihpayid'), opened)
   await expectBooks(stage, before, gift('payu', 120_000))
 }

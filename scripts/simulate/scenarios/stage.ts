@@ -1,10 +1,11 @@
-/** What a scenario plays on: the running service, the test gateways, and what must show in the end. */
+/** What a scenario plays on: the service, the test gateways, and what must show in the end. */
 import { isDeepStrictEqual } from 'node:util'
 import { minorToJson } from '../../../src/base/money.ts'
 import type { GatewayName } from '../../../src/gateways/fact.ts'
 import { donorFrom } from '../people.ts'
 import type { Endpoint, Running } from '../running.ts'
 import { createSender, pause, type Sender } from '../send.ts'
+import { wordAt } from '../gateways/wire.ts'
 import { sumOf, type Books } from './books.ts'
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
@@ -65,7 +66,108 @@ export interface Stage {
 }
 
 export function openStage(options: StageOptions): Stage {
-  const { running, say, signal, patienceMs = PATIENCE_MS } = options
+  const { running, say, signal } = options
+  const { call, control, got, close } = createCaller(running, signal)
+  let donors = 0
+
+  async function open(gateway: GatewayName, amount: number): Promise<Opened> {
+    donors += 1
+    const { status, json } = await call('POST', '/v1/donations', {
+      gateway,
+      amount: minorToJson(BigInt(amount)),
+      currency: 'INR',
+      fund: 'general',
+      nature: 'general',
+      donor: donorFrom(DONOR_SEED, donors) as unknown as JsonObject,
+    })
+    if (status !== 201) {
+      throw new NotAsExpected(`The donation was not opened: ${status} ${JSON.stringify(json)}`)
+    }
+    const checkout = json['checkout'] as { fields?: Record<string, string> }
+    const donationId = wordAt(json, 'id')
+    say(`A donation of ${rupees(amount)} is opened at ${gateway}: ${donationId}`)
+    return {
+      donationId,
+      orderRef: wordAt(json, 'order_ref'),
+      fields: checkout.fields ?? {},
+      amount,
+    }
+  }
+
+  const endpoint = (gateway: GatewayName): Endpoint => endpointIn(running, gateway)
+
+  return {
+    running,
+    say,
+    call,
+    control,
+    endpoint,
+    open,
+    shows: async (what, look, expected) => {
+      await waitFor(options, { what, look, expected })
+    },
+    at: async (gateway, name, input) =>
+      (await control('POST', `${gateway}/${name}`, input)) as JsonObject,
+    async connect(gateway, to = endpoint(gateway)) {
+      const url = new URL(to.path, running.api_url).href
+      const { account, secret } = to
+      await control('PUT', `webhooks/${gateway}`, { url, account, secret })
+    },
+    async mode(gateway, mode) {
+      await control('PUT', `webhooks/${gateway}/mode`, { mode })
+    },
+    async payment(gatewayPaymentId) {
+      const { data } = await got(`/v1/payments?limit=1&gateway_payment_id=${gatewayPaymentId}`)
+      return Array.isArray(data) ? (data[0] as JsonObject | undefined) : undefined
+    },
+    async books() {
+      return sumOf(await got('/v1/trial-balance'))
+    },
+    async calm() {
+      await control('GET', 'webhooks')
+      const waiting = async () => {
+        const { data } = await got('/v1/inbox-events?limit=1&state=waiting')
+        return Array.isArray(data) ? data.length : -1
+      }
+      await waitFor(options, { what: 'every event is dealt with', look: waiting, expected: 0 })
+    },
+    close,
+  }
+}
+
+function endpointIn(running: Running, gateway: GatewayName): Endpoint {
+  const found = running.endpoints[gateway]
+  if (found === undefined) {
+    throw new NotAsExpected(`The service has no webhook endpoint for ${gateway}.`)
+  }
+  return found
+}
+
+interface Look {
+  what: string
+  look: () => Promise<Json | undefined>
+  expected: Json
+}
+
+async function waitFor(options: StageOptions, { what, look, expected }: Look): Promise<void> {
+  const { say, signal, patienceMs = PATIENCE_MS } = options
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const seen = await look()
+    if (isDeepStrictEqual(seen, expected)) {
+      say(`  ok  ${what}`)
+      return
+    }
+    if (performance.now() > deadline || signal.aborted) {
+      const [wanted, got] = [JSON.stringify(expected), JSON.stringify(seen)]
+      throw new NotAsExpected(`${what}: expected ${wanted}, the service shows ${got}`)
+    }
+    await pause(POLL_MS, signal)
+  }
+}
+
+/** Calls the service as an admin, and the control of the test gateways. */
+function createCaller(running: Running, signal: AbortSignal) {
   const sender: Sender = createSender({
     connections: 4,
     timeoutMs: 90_000,
@@ -74,7 +176,6 @@ export function openStage(options: StageOptions): Stage {
     seed: 1,
     signal,
   })
-  let donors = 0
 
   async function send(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -120,93 +221,7 @@ export function openStage(options: StageOptions): Stage {
     return json
   }
 
-  function endpoint(gateway: GatewayName): Endpoint {
-    const found = running.endpoints[gateway]
-    if (found === undefined) {
-      throw new NotAsExpected(`The service has no webhook endpoint for ${gateway}.`)
-    }
-    return found
-  }
-
-  async function shows(
-    what: string,
-    look: () => Promise<Json | undefined>,
-    expected: Json,
-  ): Promise<void> {
-    const deadline = performance.now() + patienceMs
-    for (;;) {
-      const seen = await look()
-      if (isDeepStrictEqual(seen, expected)) {
-        say(`  ok  ${what}`)
-        return
-      }
-      if (performance.now() > deadline || signal.aborted) {
-        const [wanted, got] = [JSON.stringify(expected), JSON.stringify(seen)]
-        throw new NotAsExpected(`${what}: expected ${wanted}, the service shows ${got}`)
-      }
-      await pause(POLL_MS, signal)
-    }
-  }
-
-  async function open(gateway: GatewayName, amount: number): Promise<Opened> {
-    donors += 1
-    const { status, json } = await call('POST', '/v1/donations', {
-      gateway,
-      amount: minorToJson(BigInt(amount)),
-      currency: 'INR',
-      fund: 'general',
-      nature: 'general',
-      donor: donorFrom(DONOR_SEED, donors) as unknown as JsonObject,
-    })
-    if (status !== 201) {
-      throw new NotAsExpected(`The donation was not opened: ${status} ${JSON.stringify(json)}`)
-    }
-    const checkout = json['checkout'] as { fields?: Record<string, string> }
-    const donationId = String(json['id'])
-    say(`A donation of ${rupees(amount)} is opened at ${gateway}: ${donationId}`)
-    return {
-      donationId,
-      orderRef: String(json['order_ref']),
-      fields: checkout.fields ?? {},
-      amount,
-    }
-  }
-
-  return {
-    running,
-    say,
-    call,
-    control,
-    endpoint,
-    open,
-    shows,
-    at: async (gateway, name, input) =>
-      (await control('POST', `${gateway}/${name}`, input)) as JsonObject,
-    async connect(gateway, to = endpoint(gateway)) {
-      const url = new URL(to.path, running.api_url).href
-      const { account, secret } = to
-      await control('PUT', `webhooks/${gateway}`, { url, account, secret })
-    },
-    async mode(gateway, mode) {
-      await control('PUT', `webhooks/${gateway}/mode`, { mode })
-    },
-    async payment(gatewayPaymentId) {
-      const { data } = await got(`/v1/payments?limit=1&gateway_payment_id=${gatewayPaymentId}`)
-      return Array.isArray(data) ? (data[0] as JsonObject | undefined) : undefined
-    },
-    async books() {
-      return sumOf(await got('/v1/trial-balance'))
-    },
-    async calm() {
-      await control('GET', 'webhooks')
-      const waiting = async () => {
-        const { data } = await got('/v1/inbox-events?limit=1&state=waiting')
-        return Array.isArray(data) ? data.length : -1
-      }
-      await shows('every event is dealt with', waiting, 0)
-    },
-    close: () => sender.close(),
-  }
+  return { call, control, got, close: () => sender.close() }
 }
 
 interface Sending {

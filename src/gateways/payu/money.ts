@@ -43,6 +43,16 @@ export async function fetchPayment(
   return toldOfPayment(account, payment)
 }
 
+/** The payment for a txnid: PayU tells of the last attempt only. */
+export async function fetchOrder(
+  account: GatewayAccount,
+  orderRef: string,
+  options: CallOptions,
+): Promise<Told[]> {
+  const told = await fetchPayment(account, { gatewayPaymentId: '', orderRef }, options)
+  return told === null ? [] : [told]
+}
+
 /**
  * Captures an authorised payment (capture_transaction). PayU queues it and tells the end later; it
  * never captures twice, so that it is safe to repeat.

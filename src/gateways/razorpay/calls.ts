@@ -7,6 +7,8 @@ import { textOf } from '../text.ts'
 
 export const GATEWAY = 'Razorpay'
 
+const CONFLICT = 409
+
 interface Post {
   path: string
   body: JsonObject
@@ -66,6 +68,12 @@ function isUnknownId({ status, text }: Answer): boolean {
 function objectIn(account: GatewayAccount, answer: Answer, movesMoney: boolean): JsonObject {
   const { status, text } = answer
   const body = parseJson(text)
+  if (status === CONFLICT && movesMoney) {
+    // The first call under this key is still on its way, or it said something else.
+    throw unavailable(`${GATEWAY} has another call under that key: ${errorIn(body) ?? ''}`, {
+      moved: 'unknown',
+    })
+  }
   if (status < 200 || status > 299) {
     const encoded = authorization(account).authorization.slice('Basic '.length)
     throw refused(GATEWAY, errorIn(body) ?? `HTTP ${status}.`, [account.keySecret, encoded])

@@ -28,6 +28,20 @@ export async function fetchPayment(
   return payment === null ? null : toldOfPayment(account, payment)
 }
 
+/** Attempts to pay one order: Razorpay lists them all at once. */
+export async function fetchOrder(
+  account: GatewayAccount,
+  orderRef: string,
+  options: CallOptions,
+): Promise<Told[]> {
+  const list = await getJson(account, `/v1/orders/${inPath(orderRef)}/payments`, options)
+  const items: unknown = list?.['items'] ?? []
+  if (!Array.isArray(items)) {
+    throw unusable('the payments of an order', false)
+  }
+  return items.map((item) => toldOfPayment(account, isObject(item) ? item : {}))
+}
+
 /**
  * What a payment is now, as an event; a payment that is only begun tells nothing. Given back in
  * full, it was captured before, unless Razorpay says that it never was.
@@ -139,25 +153,39 @@ export async function findRefund(
   return ours === undefined ? null : answerOf(account, ours, false)
 }
 
-/** A refund; null where Razorpay knows none of that id. */
+/**
+ * A refund; null where Razorpay knows none of that id. Only its payment says that it was never
+ * captured, so that this is asked for as well.
+ */
 export async function fetchRefund(
   account: GatewayAccount,
   gatewayRefundId: string,
   options: CallOptions,
 ): Promise<Told | null> {
   const found = await getJson(account, `/v1/refunds/${inPath(gatewayRefundId)}`, options)
-  return found === null ? null : toldOfRefund(account, found, false)
+  const paymentId = idOf(found?.['payment_id'])
+  if (found === null || paymentId === undefined) {
+    return found === null ? null : toldOfRefund(account, found, false)
+  }
+  const payment = await getJson(account, `/v1/payments/${paymentId}`, options)
+  return toldOfRefund(account, found, false, payment)
 }
 
-/** What a refund is now, as an event. */
-export function toldOfRefund(account: GatewayAccount, refund: JsonObject, moves: boolean): Told {
+/** What a refund is now, as an event; its payment is part of it where that was never captured. */
+export function toldOfRefund(
+  account: GatewayAccount,
+  refund: JsonObject,
+  moves: boolean,
+  payment: JsonObject | null = null,
+): Told {
   const id = idOf(refund['id'])
   if (refund['entity'] !== 'refund' || id === undefined) {
     throw unusable('a refund', moves)
   }
   const { status } = refund
   const isEnd = status === 'processed' || status === 'failed'
-  return toldOf(account, `refund.${isEnd ? status : 'created'}`, { refund }, id)
+  const entities = payment?.['captured'] === false ? { refund, payment } : { refund }
+  return toldOf(account, `refund.${isEnd ? status : 'created'}`, entities, id)
 }
 
 function answerOf(account: GatewayAccount, refund: JsonObject, moves: boolean): RefundAnswer {
@@ -168,7 +196,7 @@ function answerOf(account: GatewayAccount, refund: JsonObject, moves: boolean): 
 }
 
 /** Throws `gateway_refused` for an id that would be another address. */
-function inPath(id: string): string {
+export function inPath(id: string): string {
   const usable = idOf(id)
   if (usable === undefined) {
     throw refused(GATEWAY, `${textOf(id)} is no id.`, [])
@@ -176,7 +204,7 @@ function inPath(id: string): string {
   return usable
 }
 
-function assertMoney({ amount, currency }: { amount: bigint; currency: string }): void {
+export function assertMoney({ amount, currency }: { amount: bigint; currency: string }): void {
   if (amount <= 0n || !isCurrency(currency)) {
     const detail = 'The amount or its currency is not usable.'
     throw new Problem('invalid_request', { detail, moved: 'no' })

@@ -151,7 +151,11 @@ async function decisionOf(
 }
 
 /** Whether a person asked for it, or knows the key that did. */
-async function isMaker(trx: Trx, { madeBy, madePerson }: Approval, person: string) {
+export async function isMaker(
+  trx: Trx,
+  { madeBy, madePerson }: Pick<Approval, 'madeBy' | 'madePerson'>,
+  person: string,
+): Promise<boolean> {
   for (const one of new Set([madePerson, ...(await personsBehind(trx, madeBy))])) {
     if (await areSamePerson(trx, person, one)) {
       return true
@@ -161,7 +165,11 @@ async function isMaker(trx: Trx, { madeBy, madePerson }: Approval, person: strin
 }
 
 /** Throws `own_proposal` where the maker may know the password of who consents. */
-async function assertUnseen(trx: Trx, asked: Approval, { subject }: Principal): Promise<void> {
+export async function assertUnseen(
+  trx: Trx,
+  asked: Pick<Approval, 'madeBy' | 'madePerson'>,
+  { subject }: Principal,
+): Promise<void> {
   const seenBy = await invitationSeenBy(trx, subject)
   if (seenBy !== null && (await isMaker(trx, asked, seenBy))) {
     const detail =

@@ -6,7 +6,8 @@ import { openDonation, type NewDonation, type OpenedDonation } from '../../donat
 import { GATEWAY_NAMES } from '../../gateways/fact.ts'
 import { idText, minorUnits, texts } from '../answers.ts'
 import type { Audited } from '../audited.ts'
-import { anyText, email, line, NAME_PATTERN } from '../line.ts'
+import { donorName, phone, postalAddress } from '../donor-input.ts'
+import { anyText, email, line } from '../line.ts'
 import { operation, type Operation } from '../operation.ts'
 import { taxId } from '../tax-id.ts'
 
@@ -15,24 +16,11 @@ const AMOUNT_MIN = 100
 const AMOUNT_MAX = 10_000_000_000
 
 const donor = z.strictObject({
-  name: line(120)
-    .refine((text) => /\p{L}/u.test(text), 'must have a letter in it')
-    .meta({ pattern: NAME_PATTERN }),
+  name: donorName,
   email,
-  phone: z
-    .string()
-    .regex(/^\+?[0-9]{8,15}$/, 'must have 8 to 15 digits, with + for a country code')
-    .optional(),
+  phone: phone.optional(),
   citizenship: z.enum(['indian', 'foreign']),
-  address: z
-    .strictObject({
-      line1: line(200),
-      line2: line(200).optional(),
-      city: line(80),
-      state: line(80),
-      pin: z.string().regex(/^[1-9][0-9]{5}$/, 'must be a PIN code of six digits'),
-    })
-    .optional(),
+  address: postalAddress.optional(),
   tax_id: taxId.optional(),
 })
 

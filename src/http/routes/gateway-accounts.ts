@@ -33,6 +33,12 @@ const upfront = z.boolean().meta({
     'when it is lost.',
 })
 
+const payoutAccount = z
+  .string()
+  .regex(/^[A-Za-z0-9]{4,40}$/, 'must be an account number of 4 to 40 letters and digits')
+  .nullable()
+  .meta({ description: 'The account at RazorpayX that payouts are paid from.' })
+
 const gatewayAccount = z
   .strictObject({
     id: z.enum(GATEWAY_NAMES),
@@ -41,6 +47,7 @@ const gatewayAccount = z
     key_secret: z.string().meta({ description: 'Masked: its last four characters at the most.' }),
     api_url: z.string(),
     disputes_debited_upfront: upfront,
+    payout_account: payoutAccount,
     state: z.enum(['enabled', 'disabled']),
     created_at: instant,
     updated_at: instant,
@@ -53,6 +60,7 @@ const changeBody = z
     key_secret: secret.optional(),
     state: z.enum(['enabled', 'disabled']).optional(),
     disputes_debited_upfront: upfront.optional(),
+    payout_account: payoutAccount.optional(),
   })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
   .meta({ minProperties: 1 })
@@ -158,11 +166,17 @@ function changeOperation({ keyring }: Parts): Operation {
           const errors = [{ pointer: '/disputes_debited_upfront', detail }]
           throw new Problem('invalid_request', { detail, errors })
         }
+        if (typeof body.payout_account === 'string' && gateway !== 'razorpay') {
+          const detail = 'Only Razorpay pays anything out for us.'
+          const errors = [{ pointer: '/payout_account', detail }]
+          throw new Problem('invalid_request', { detail, errors })
+        }
         const account = await changeGatewayAccount(trx, keyring, gateway, {
           keyId: body.key_id,
           keySecret: body.key_secret,
           enabled: body.state === undefined ? undefined : body.state === 'enabled',
           disputesDebitedUpfront: body.disputes_debited_upfront,
+          payoutAccount: body.payout_account,
         })
         if (gateway === 'payu' && body.key_secret !== undefined) {
           // PayU signs its calls with the same salt.
@@ -193,6 +207,7 @@ function viewOf(one: AccountView): z.input<typeof gatewayAccount> {
     key_secret: one.keySecretMasked,
     api_url: one.apiUrl,
     disputes_debited_upfront: one.disputesDebitedUpfront,
+    payout_account: one.payoutAccount,
     state: one.disabledAt === null ? 'enabled' : 'disabled',
     created_at: one.createdAt.toISOString(),
     updated_at: one.updatedAt.toISOString(),

@@ -24,6 +24,11 @@ import { assertMatch, tagged } from '../etag.ts'
 import { operation, type Asked, type Operation } from '../operation.ts'
 import { colour, ownFields, signatory } from '../organisation-input.ts'
 
+const afterHours = z.int().min(1).max(720).nullable().meta({
+  description:
+    'Hours after which the second payment of a paid donation is given back by itself; null: never.',
+})
+
 const organisation = z
   .strictObject({
     id: idText('org', 'The number in it is what tokens call `org`.'),
@@ -52,6 +57,7 @@ const organisation = z
         .boolean()
         .meta({ description: 'Off: receipts are issued, and their emails wait.' }),
     }),
+    refund_duplicates_after_hours: afterHours,
     created_at: instant,
     updated_at: instant,
   })
@@ -68,6 +74,7 @@ const body = z
     signatory: z.strictObject(signatory).partial().optional(),
     branding: z.strictObject({ colour: colour.nullable(), logo: z.null() }).partial().optional(),
     features: features.optional(),
+    refund_duplicates_after_hours: afterHours.optional(),
   })
   .refine((given) => Object.keys(given).length > 0, 'must have something to change')
   .meta({ minProperties: 1 })
@@ -143,6 +150,7 @@ function changeOperation(): Operation {
           colour: given.branding?.colour,
           logo: given.branding?.logo,
           features: given.features,
+          refundDuplicatesAfterHours: given.refund_duplicates_after_hours,
         })
         const now = viewOf(await readSettings(trx))
         return { status: 200, headers: tagged(request, now), body: now, before }
@@ -250,6 +258,7 @@ function viewOf(one: OrganisationSettings): z.input<typeof organisation> {
             },
     },
     features: one.features,
+    refund_duplicates_after_hours: one.refundDuplicatesAfterHours,
     created_at: one.createdAt.toISOString(),
     updated_at: one.updatedAt.toISOString(),
   }

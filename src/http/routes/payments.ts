@@ -1,10 +1,10 @@
-/** GET /v1/payments: what the gateways say was paid, with the journal entry of each capture. */
+/** GET /v1/payments: what gateways and finance say was paid, with each one's journal entry. */
 import { z } from 'zod'
 import { build, type Trx } from '../../base/db.ts'
 import { minorToJson } from '../../base/money.ts'
 import { Problem } from '../../base/problem.ts'
-import type { Payment, PaymentState } from '../../payments/payments.ts'
-import { GATEWAY_NAMES, type GatewayName } from '../../gateways/fact.ts'
+import type { OfflinePayment, Payment, PaymentState } from '../../payments/payments.ts'
+import { GATEWAY_NAMES } from '../../gateways/fact.ts'
 import { currencyCode, idText, instant, minorUnits, pageOf } from '../answers.ts'
 import { donationExpansion } from '../donation-view.ts'
 import { entryId } from '../entry-view.ts'
@@ -32,9 +32,12 @@ const query = z.strictObject({
 const payment = z
   .strictObject({
     id: idText('pmt'),
-    gateway: z.enum(GATEWAY_NAMES),
-    account: z.string().meta({ description: 'The merchant account at the gateway.' }),
-    gateway_payment_id: z.string(),
+    gateway: z
+      .enum(GATEWAY_NAMES)
+      .nullable()
+      .meta({ description: 'Null for money that came past the gateways.' }),
+    account: z.string().nullable().meta({ description: 'The merchant account at the gateway.' }),
+    gateway_payment_id: z.string().nullable(),
     order_ref: z.string().nullable(),
     donation: idText('don').nullable(),
     receipt: idText('rcp').nullable(),
@@ -57,7 +60,7 @@ const payment = z
   })
   .meta({ id: 'Payment' })
 
-type Row = Payment & { gateway: GatewayName; receipt_id: string | null; created_at: Date }
+type Row = (Payment | OfflinePayment) & { receipt_id: string | null; created_at: Date }
 
 /** A payment in place of its id. */
 export const paymentExpansion: Expansion = {
@@ -87,7 +90,7 @@ function listOperation(): Operation {
       method: 'get',
       path: '/payments',
       tag: 'Donations',
-      summary: 'What the gateways say was paid, newest first',
+      summary: 'What was paid, through gateways or past them, newest first',
       permission: 'payments.read',
       query,
       expand,

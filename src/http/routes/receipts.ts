@@ -10,7 +10,14 @@ import { idOfKind, limit } from '../input.ts'
 import { anyText } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-import { EMAIL_STATES, receipt, receipts, receiptView, type ReceiptRow } from '../receipt-view.ts'
+import {
+  EMAIL_STATES,
+  receipt,
+  RECEIPT_STATES,
+  receipts,
+  receiptView,
+  type ReceiptRow,
+} from '../receipt-view.ts'
 import { paymentExpansion } from './payments.ts'
 
 const receiptId = idOfKind('rcp')
@@ -21,6 +28,7 @@ const query = z.strictObject({
   donation: anyText(40).optional(),
   number: anyText(40).optional(),
   email_state: z.enum(EMAIL_STATES).optional(),
+  state: z.enum(RECEIPT_STATES).optional(),
 })
 
 const params = z.object({ id: receiptId })
@@ -58,6 +66,9 @@ function listOperation(): Operation {
           if (value !== undefined) {
             select.where(column, value)
           }
+        }
+        if (asked.state !== undefined) {
+          select.whereRaw(`c.cancelled_at is ${asked.state === 'issued' ? '' : 'not '}null`)
         }
         const newestFirst = select.orderBy('r.receipt_id', 'desc').limit(asked.limit + 1)
         const rows = await trx.run<ReceiptRow>(newestFirst)
@@ -116,7 +127,8 @@ function pdfOperation({ db, files, keyring }: Parts): Operation {
         if (issued.pdf_sha256 === null) {
           await db.transact(orgId, async (trx) => await recordPdfHash(trx, id, pdf.sha256))
         }
-        const name = `receipt-${issued.number.replaceAll('/', '-')}.pdf`
+        const standing = issued.cancelled ? 'cancelled-receipt' : 'receipt'
+        const name = `${standing}-${issued.number.replaceAll('/', '-')}.pdf`
         response
           .type('application/pdf')
           .setHeader('Content-Disposition', `inline; filename="${name}"`)

@@ -37,6 +37,8 @@ const FIXED: readonly AccountTemplate[] = [
   template('assets:unidentified-payments', 'Unidentified payments', 'asset'),
   template('liabilities:merchants-payable', 'Payable to merchants', 'liability'),
   template('liabilities:unidentified-receipts', 'Unidentified receipts', 'liability'),
+  // Cheques that came and that no bank has honoured yet: not ours, whoever wrote them.
+  template('liabilities:cheques-unrealised', 'Cheques not yet realised', 'liability'),
   template('equity:general-fund', 'General fund', 'equity'),
   template('expenses:gateway-fees', 'Gateway fees', 'expense'),
   template('expenses:dispute-losses', 'Losses by disputes', 'expense'),

@@ -33,6 +33,21 @@ const dispute = {
   ...money,
 }
 
+const instruction = z.strictObject({
+  instruction: id('ins'),
+  kind: z.enum(['refund', 'payout', 'transfer', 'capture']),
+  payment: id('pmt').nullable().meta({ description: 'Null for a payout.' }),
+  reference: z.string().meta({ description: 'By which the gateway names it too.' }),
+  ...money,
+})
+
+const cheque = {
+  offline_payment: id('ofp'),
+  donation: id('don'),
+  ...money,
+  journal_entry: id('je'),
+}
+
 /**
  * Ids, states and money only: who the donor is, his address and his PAN are asked for at the API
  * by those who may. Postings are not among them: their rate is another, and entries are read with
@@ -84,6 +99,10 @@ export const EVENTS = {
     settled_at: instant,
     journal_entry: id('je'),
   }),
+  'instruction.done': instruction,
+  'instruction.refused': instruction,
+  'instruction.failed': instruction,
+  'instruction.unknown': instruction,
   'receipt.issued': z.strictObject({
     receipt: id('rcp'),
     number: z.string(),
@@ -93,11 +112,30 @@ export const EVENTS = {
     donated_on: day,
     issued_at: instant,
   }),
+  'receipt.cancelled': z
+    .strictObject({
+      receipt: id('rcp'),
+      number: z.string(),
+      donation: id('don'),
+      payment: id('pmt'),
+      ...money,
+      cancelled_at: instant,
+    })
+    .meta({ description: 'The donation was given back or lost; its number stays used.' }),
   'receipt.emailed': z.strictObject({ receipt: id('rcp'), donation: id('don') }),
   'receipt.undeliverable': z.strictObject({
     receipt: id('rcp'),
     donation: id('don'),
     state: z.enum(['refused', 'unconfirmed', 'dead']),
+  }),
+  'cheque.received': z.strictObject({ ...cheque, received_on: day }),
+  'cheque.realised': z.strictObject({ ...cheque, payment: id('pmt'), realised_on: day }),
+  'cheque.bounced': z.strictObject({
+    ...cheque,
+    bounced_on: day,
+    payment: id('pmt')
+      .nullable()
+      .meta({ description: 'Null where it came back before it was credited.' }),
   }),
   'period.closed': period,
   'period.reopened': period,

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { action } from '../action.ts'
 import { digitsFrom } from '../../random.ts'
-import { newId, type Json } from '../wire.ts'
+import { newId } from '../wire.ts'
 import { PaymentShape, paiseOf, type PayuBooks, type Request } from './books.ts'
 import { dispute, finishRefund, move, pay, request, settle } from './life.ts'
 
@@ -24,6 +24,10 @@ const state = z.enum([
 export type PayuControl = ReturnType<typeof createPayuControl>
 
 export function createPayuControl(books: PayuBooks) {
+  return { ...payments(books), ...afterwards(books) }
+}
+
+function payments(books: PayuBooks) {
   return {
     /** An attempt to pay an order, with the fields of the checkout form. */
     pay: action(
@@ -41,6 +45,38 @@ export function createPayuControl(books: PayuBooks) {
     move: action(z.strictObject({ payment: id, state, fields }), (wanted) =>
       move(books, wanted.payment, wanted.state, wanted.fields),
     ),
+    /** A payment as somebody else made it; nobody is told by us. */
+    know: action(
+      z.strictObject({
+        txnid: z.string().min(1).max(120),
+        payment: PaymentShape,
+        refunds: z
+          .array(z.strictObject({ id, amount: paise, token: z.string(), bankRef: z.string() }))
+          .max(20)
+          .default([]),
+      }),
+      ({ txnid, payment, refunds }) => {
+        for (const { id: requestId, amount, ...refund } of refunds) {
+          books.requests.put(requestId, {
+            ...refund,
+            requestId,
+            mihpayid: payment.mihpayid,
+            action: 'refund',
+            amount: BigInt(amount),
+            status: 'success',
+            arn: null,
+            at: books.now(),
+            settlementId: null,
+          })
+        }
+        return books.record(txnid, payment)
+      },
+    ),
+  }
+}
+
+function afterwards(books: PayuBooks) {
+  return {
     refund: action(
       z.strictObject({ payment: id, amount: paise.optional(), token: z.string().default('') }),
       ({ payment, amount, token }) => {
@@ -101,37 +137,10 @@ export function createPayuControl(books: PayuBooks) {
         return { ...books.finishes }
       },
     ),
-    /** A payment as somebody else made it; nobody is told by us. */
-    know: action(
-      z.strictObject({
-        txnid: z.string().min(1).max(120),
-        payment: PaymentShape,
-        refunds: z
-          .array(z.strictObject({ id, amount: paise, token: z.string(), bankRef: z.string() }))
-          .max(20)
-          .default([]),
-      }),
-      ({ txnid, payment, refunds }) => {
-        for (const { id: requestId, amount, ...refund } of refunds) {
-          books.requests.put(requestId, {
-            ...refund,
-            requestId,
-            mihpayid: payment.mihpayid,
-            action: 'refund',
-            amount: BigInt(amount),
-            status: 'success',
-            arn: null,
-            at: books.now(),
-            settlementId: null,
-          })
-        }
-        return books.record(txnid, payment)
-      },
-    ),
   }
 }
 
 /** Amounts in paise as numbers, times as text: it goes over HTTP as well. */
-function viewOf(of: Request): Record<string, Json> {
+function viewOf(of: Request) {
   return { ...of, amount: Number(of.amount), at: of.at.toISOString() }
 }

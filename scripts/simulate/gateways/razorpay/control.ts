@@ -38,6 +38,10 @@ const PaymentWanted = z.strictObject({
 export type RazorpayControl = ReturnType<typeof createRazorpayControl>
 
 export function createRazorpayControl(books: RazorpayBooks) {
+  return { ...payments(books), ...afterwards(books) }
+}
+
+function payments(books: RazorpayBooks) {
   const paying = ({ details, ...wanted }: z.output<typeof PaymentWanted>): Entity =>
     change(books.payments, begin(books, wanted).id, details)
   return {
@@ -63,6 +67,20 @@ export function createRazorpayControl(books: RazorpayBooks) {
       books.emit('order.paid', { payment, order: books.orders.get(wordAt(payment, 'order_id')) })
       return payment
     }),
+    /** A payment as somebody else made it; nobody is told by us. */
+    know: action(ToldPayment, (payment) => {
+      const order = books.orders.find(payment.order_id ?? '')
+      if (order !== undefined && payment.captured) {
+        const paid = { status: 'paid', amount_paid: payment.amount, amount_due: 0 }
+        change(books.orders, order.id, paid)
+      }
+      return books.payments.put(payment.id, { ...payment })
+    }),
+  }
+}
+
+function afterwards(books: RazorpayBooks) {
+  return {
     refund: action(
       z.strictObject({ payment: id, amount: money.optional(), receipt: z.string().nullish() }),
       ({ payment, ...wanted }) => refund(books, payment, wanted),
@@ -107,14 +125,5 @@ export function createRazorpayControl(books: RazorpayBooks) {
         return { ...books.finishes }
       },
     ),
-    /** A payment as somebody else made it; nobody is told by us. */
-    know: action(ToldPayment, (payment) => {
-      const order = books.orders.find(payment.order_id ?? '')
-      if (order !== undefined && payment.captured) {
-        const paid = { status: 'paid', amount_paid: payment.amount, amount_due: 0 }
-        change(books.orders, order.id, paid)
-      }
-      return books.payments.put(payment.id, { ...payment })
-    }),
   }
 }
