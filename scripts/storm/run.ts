@@ -207,14 +207,17 @@ async function findingsOf(field: Field, name: 'plain' | 'storm', books: Books): 
   const lines = findings.map(({ finding }) => `${finding.check}: ${finding.detail}`)
   const paid = await asOwner(field.ownerUrl(name), async (client) => {
     const { rows } = await client.query<{ n: number }>(
-      `select count(*)::integer as n from donations where org_id = $1 and state = 'paid'`,
+      `select count(*)::integer as n
+         from donations d join payments p using (org_id, payment_id)
+        where d.org_id = $1 and d.state = 'paid'
+          and payment_gone(d.org_id, d.payment_id) < p.amount`,
       [ORG],
     )
     return rows[0]?.n ?? 0
   })
   const receipts = books.get('receipts')?.size ?? 0
   if (paid !== receipts) {
-    lines.push(`${paid} donations were paid, and there are ${receipts} receipts`)
+    lines.push(`${paid} donations were paid and kept, and ${receipts} receipts stand`)
   }
   const parked = books.get('parked facts')?.size ?? 0
   if (parked > 0) {
