@@ -27,8 +27,8 @@ export interface SendOptions {
   seed: number
   /** Ends it early. */
   signal: AbortSignal
-  /** Hears how many were answered so far. */
-  onAnswer?(done: number): void
+  /** Hears how many were answered so far; the socket waits for it. */
+  onAnswer?(done: number): Promise<void>
 }
 
 const SOCKETS = 64
@@ -61,7 +61,7 @@ export async function sendAll(calls: readonly Delivery[], options: SendOptions):
   try {
     await eachAtPace(calls, { atOnce: SOCKETS, perSecond: 0, signal }, async (call) => {
       await sendOne(sender, call, options, sent)
-      options.onAnswer?.(sent.webhooks)
+      await options.onAnswer?.(sent.webhooks)
     })
   } finally {
     sender.close()

@@ -9,8 +9,11 @@ export interface Happened {
 }
 
 export interface Weather {
-  /** Hears how many webhooks were answered. */
-  onAnswer(done: number): void
+  /**
+   * Hears how many webhooks were answered. Resolves at once while things go wrong, but before the
+   * next one its turn waits for the last one to be over: none of them comes after the storm.
+   */
+  onAnswer(done: number): Promise<void>
   /** Waits until everything has happened; throws what went wrong with that. */
   over(): Promise<Happened>
 }
@@ -42,16 +45,26 @@ export function openWeather(field: Field, service: Service, total: number): Weat
     happened.workerKills += 1
   }
 
-  let striking = Promise.resolve()
+  let striking: Promise<void> | null = null
   const errors: unknown[] = []
+  const struck = async (strike: () => Promise<void>): Promise<void> => {
+    try {
+      await strike()
+    } catch (error) {
+      errors.push(error)
+    } finally {
+      striking = null
+    }
+  }
   return {
-    onAnswer(done) {
+    async onAnswer(done) {
       while (ahead[0] !== undefined && done >= ahead[0].share * total) {
-        const { strike } = ahead[0]
-        ahead.shift()
-        striking = striking.then(strike).catch((error: unknown) => {
-          errors.push(error)
-        })
+        if (striking === null) {
+          striking = struck(ahead[0].strike)
+          ahead.shift()
+        } else {
+          await striking
+        }
       }
     },
     async over() {
