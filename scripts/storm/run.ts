@@ -94,11 +94,11 @@ async function playOn(
   const stormBooks = await readBooks(field.ownerUrl('storm'))
   const plainBooks = await readBooks(field.ownerUrl('plain'))
   const findings = [
-    ...(await findingsOf(field, 'plain', plainBooks)),
-    ...(await findingsOf(field, 'storm', stormBooks)),
     ...plain.done.complaints,
     ...storm.done.sent.complaints,
     ...storm.done.refusals.findings,
+    ...(await findingsOf(field, 'plain', plainBooks)),
+    ...(await findingsOf(field, 'storm', stormBooks)),
   ]
   return {
     lives: told.lives.length,
