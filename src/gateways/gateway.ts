@@ -117,6 +117,12 @@ export interface Gateway
    * the gateway never signs; never returns false.
    */
   verify(webhook: RawWebhook, account: string, secrets: readonly WebhookSecret[]): VerifiedWebhook
+  /**
+   * Whether an event goes before others: what moves money does. Known by a look at the bytes where
+   * the gateway writes the event's name, because every webhook pays for it; it decides nothing but
+   * the order, and what has no name there is taken for money. Without it all of them are.
+   */
+  isMoney?(body: Buffer): boolean
   /** What is to be confirmed before `read`, or null where the signature is enough. */
   needsConfirmation(webhook: StoredWebhook): ConfirmationRequest | null
   /**

@@ -15,6 +15,7 @@ import type {
   WebhookSecret,
 } from './gateway.ts'
 import { postJson, unusable } from './razorpay/calls.ts'
+import { isMoney } from './razorpay/lane.ts'
 import { list } from './razorpay/lists.ts'
 import {
   capture,
@@ -36,6 +37,7 @@ const MAX_NOTE = 250
 export const razorpay: Gateway = {
   name: 'razorpay',
   verify,
+  isMoney,
   needsConfirmation: () => null,
   confirm: () => Promise.resolve(new Map<string, Confirmation>()),
   read,

@@ -5,6 +5,7 @@ import { REFERENCE } from './stripe/answer.ts'
 import { toStripe } from './stripe/amounts.ts'
 import { tell } from './stripe/api.ts'
 import { capture, confirm, fetchPayment, fetchRefund, findRefund, refund } from './stripe/calls.ts'
+import { isMoney } from './stripe/lane.ts'
 import { lists } from './stripe/lists.ts'
 import { questionOf, readEvent } from './stripe/read.ts'
 import { verifySignature } from './stripe/signature.ts'
@@ -16,6 +17,7 @@ const MAX_NAME = 250
 export const stripe: Gateway = {
   name: 'stripe',
   verify: verifySignature,
+  isMoney,
   needsConfirmation: questionOf,
   confirm,
   read: readEvent,

@@ -9,6 +9,7 @@ import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation, RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { validSecrets, type Endpoint } from './endpoints.ts'
+import { laneOf } from './stored-event.ts'
 
 export interface Receipt {
   duplicate: boolean
@@ -133,19 +134,19 @@ const STORE = `
   with incoming as materialized (
     select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[],
                          $7::text[], $8::text[], $9::text[], $10::integer[], $11::integer[],
-                         $12::boolean[], $13::timestamptz[], $14::text[])
+                         $12::boolean[], $13::timestamptz[], $14::text[], $16::text[])
       with ordinality
       as i (org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id,
             secret_id, content_type, body_from, body_bytes, needs_confirmation, received_at,
-            trace_context, place)
+            trace_context, lane, place)
   ), fresh as (
     insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
       gateway_event_id, secret_id, content_type, body, needs_confirmation, received_at,
-      trace_context)
+      trace_context, lane)
     select distinct on (org_id, endpoint_id, dedupe_key)
            org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id, secret_id,
            content_type, substring($15::bytea from body_from for body_bytes), needs_confirmation,
-           received_at, trace_context
+           received_at, trace_context, lane
       from incoming order by org_id, endpoint_id, dedupe_key, place
     on conflict (org_id, endpoint_id, dedupe_key) do nothing
     returning event_id
@@ -180,6 +181,7 @@ function paramsOf(batch: readonly Incoming[]): unknown[] {
     batch.map((call) => call.receivedAt.toISOString()),
     batch.map((call) => call.trace),
     bodies,
+    batch.map((call) => laneOf(call.endpoint.gateway, call.webhook.body)),
   ]
 }
 
@@ -205,13 +207,14 @@ export async function insertTold(
 ): Promise<number> {
   const fresh = await trx.query(
     `insert into inbox_events (org_id, endpoint_id, gateway, account, told, trace_context, event_id,
-       dedupe_key, content_type, body, received_at, needs_confirmation, confirmation, confirmed_at)
+       dedupe_key, content_type, body, received_at, needs_confirmation, confirmation, lane,
+       confirmed_at)
      select $1, '${TOLD_ENDPOINT}', $2, $3, $4, $5, n.*,
             case when n.confirmation is not null then n.received_at end
        from unnest($6::text[], $7::bytea[], $8::text[], $9::bytea[], $10::timestamptz[],
-                   $11::boolean[], $12::jsonb[])
+                   $11::boolean[], $12::jsonb[], $13::text[])
          as n (event_id, dedupe_key, content_type, body, received_at, needs_confirmation,
-               confirmation)
+               confirmation, lane)
      on conflict (org_id, endpoint_id, dedupe_key) do nothing
      returning 1`,
     [
@@ -227,6 +230,7 @@ export async function insertTold(
       rows.map((row) => row.receivedAt),
       rows.map((row) => row.needsConfirmation),
       rows.map((row) => (row.confirmation === null ? null : JSON.stringify(row.confirmation))),
+      rows.map((row) => laneOf(of.gateway, row.body)),
     ],
   )
   return fresh.length

@@ -11,6 +11,11 @@ export const LANES = ['money', 'other'] as const
 
 export type Lane = (typeof LANES)[number]
 
+/** The lane of an event that comes in. */
+export function laneOf(gateway: GatewayName, body: Buffer): Lane {
+  return (gateways[gateway].isMoney?.(body) ?? true) ? 'money' : 'other'
+}
+
 /** A row of the inbox as processing reads it. */
 export interface StoredEvent extends KeptBody {
   gateway: GatewayName

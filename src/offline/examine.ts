@@ -12,7 +12,7 @@ import type { Draft } from '../ledger/core/entry.ts'
 import { chequeReceived, donationReceived } from '../ledger/core/offline-rules.ts'
 import { refusalByPeriod } from '../ledger/periods/periods.ts'
 import { cashOf, CASH_FORBIDDEN_FROM, yearKey, type Giver } from './cash.ts'
-import { whoGives, type NewGiver, type Who } from './giver.ts'
+import { noteNew, whoGives, type NewGivers, type Who } from './giver.ts'
 import { chequeKey, readGround, type Ground, type Known, type Wish } from './ground.ts'
 import {
   accountOf,
@@ -55,7 +55,7 @@ export async function examine(
 ): Promise<Verdict[]> {
   const ground = await readGround(trx, keyring, wishes)
   const planned = new Map<string, { place: number; known: Known }>()
-  const newGivers: NewGiver[] = []
+  const newGivers: NewGivers = new Map()
   return wishes.map((wish, place): Verdict => {
     const { asked, naturalKey } = wish
     const before = ground.known.get(naturalKey) ?? planned.get(naturalKey)?.known
@@ -84,7 +84,7 @@ export async function examine(
     noteCheque(plan, who.name, ground)
     planned.set(naturalKey, { place, known: knownOf(plan, who.name) })
     if (who.newDonor !== null && typeof asked.donor !== 'string') {
-      newGivers.push({ giver: who.giver, donorId: who.donorId, donor: asked.donor })
+      noteNew(newGivers, who.giver, { donorId: who.donorId, donor: asked.donor })
     }
     return { status: 'new', plan, warnings: warningsOf(asked, who, ground) }
   })

@@ -92,6 +92,7 @@ function recordsOf(bytes: Buffer): CsvRecord[] {
   try {
     const records = parse(bytes, {
       bom: true,
+      record_delimiter: ['\r\n', '\n', '\r'],
       info: true,
       relax_column_count: true,
       skip_empty_lines: true,

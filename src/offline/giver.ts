@@ -8,10 +8,31 @@ import type { Ground, KnownDonor } from './ground.ts'
 import { sameName, type AskedPayment } from './payment.ts'
 
 /** Somebody new, earlier in the same list. */
-export interface NewGiver {
-  giver: Giver
+interface NewGiver {
   donorId: string
   donor: NewDonor
+}
+
+/** Those who are new in a list, by tax id and name. */
+export type NewGivers = Map<string, NewGiver[]>
+
+/** Of one tax id and name the newest of these are looked at. */
+const ALIKE_MAX = 20
+
+/** Notes somebody new for the rows after his. */
+export function noteNew(newGivers: NewGivers, giver: Giver, one: NewGiver): void {
+  for (const key of keysOf(giver)) {
+    const before = newGivers.get(key)
+    if (before === undefined) {
+      newGivers.set(key, [one])
+    } else {
+      before.push(one)
+    }
+  }
+}
+
+function keysOf({ taxIds, name }: Giver): string[] {
+  return taxIds.map((hash) => `${hash} ${name}`)
 }
 
 export interface Who {
@@ -30,7 +51,7 @@ export function whoGives(
   keyring: Keyring,
   { donor }: AskedPayment,
   ground: Ground,
-  newGivers: readonly NewGiver[],
+  newGivers: NewGivers,
 ): Who {
   if (typeof donor === 'string') {
     const known = ground.donors.get(donor)
@@ -46,11 +67,9 @@ export function whoGives(
   if (known !== undefined) {
     return whoKnown(known)
   }
-  const before = newGivers.find(
-    (one) =>
-      giver.taxIds.some((hash) => one.giver.taxIds.includes(hash)) &&
-      isNoOther(donor, { ...one.donor, erased_at: null }),
-  )
+  const before = keysOf(giver)
+    .flatMap((key) => newGivers.get(key)?.slice(-ALIKE_MAX) ?? [])
+    .find((one) => isNoOther(donor, { ...one.donor, erased_at: null }))
   const donorId = before?.donorId ?? newId('dnr')
   const newDonor = before?.donor ?? donor
   return { donorId, newDonor, name: newDonor.name, giver: { ...giver, donorId } }

@@ -120,8 +120,11 @@ function judgement(
   }
 }
 
-function faultOf(problem: Problem): Fault {
-  return { column: null, code: problem.code, detail: problem.message }
+/** What is kept in clear repeats no cell that may hold anything: in a shifted row, a tax id. */
+function faultOf({ code, message }: Problem): Fault {
+  return code === 'unknown_fund'
+    ? { column: 'fund', code, detail: 'The organisation has no such fund.' }
+    : { column: null, code, detail: message }
 }
 
 async function insertRows(

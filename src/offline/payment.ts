@@ -67,6 +67,16 @@ export function accountOf({ channel, account }: AskedPayment): AccountCode | nul
  * without a voucher is told apart by `otherwise`, null where there is nothing of the kind.
  */
 export function naturalKeyOf(asked: AskedPayment, otherwise: string | null): string | null {
+  const key = keyOf(asked, otherwise)
+  return key === null || key.length <= KEY_LENGTH_MAX
+    ? key
+    : `${asked.channel}:long:${sha256(key).toString('hex')}`
+}
+
+/** What the table takes; a name may be eighteen times as long in the form that is compared. */
+const KEY_LENGTH_MAX = 150
+
+function keyOf(asked: AskedPayment, otherwise: string | null): string | null {
   const { channel, reference, amount, ifsc, bank } = asked
   switch (channel) {
     case 'bank_transfer':

@@ -87,6 +87,16 @@ describe('Stripe’s lists', () => {
     expect(second).to.deep.equal({ items: [], unreadable: [], next: null })
   })
 
+  it('are not taken for ended where more is said to come and no row leads there', async () => {
+    for (const data of [[], [charge({ id: 'a b' })]]) {
+      page('charges', data, true)
+      const problem = await rejectionOf(
+        lists.payments?.(STRIPE, RANGE, null, soon()) ?? Promise.resolve(),
+      )
+      expect(problem.code).to.equal('gateway_unavailable')
+    }
+  })
+
   it('are not taken for empty where the answer is no list', async () => {
     for (const data of [undefined, {}, [1]]) {
       page('charges', data)

@@ -92,7 +92,7 @@ describe('a file of payments', () => {
       [5, 'ready', undefined, undefined, undefined],
       [6, 'duplicate', null, 'reference_used', undefined],
       [7, 'refused', 'amount', 'invalid_request', undefined],
-      [8, 'refused', null, 'unknown_fund', undefined],
+      [8, 'refused', 'fund', 'unknown_fund', undefined],
       [9, 'refused', null, 'cash_limit', undefined],
       [10, 'refused', 'channel', 'invalid_request', undefined],
       [11, 'ready', undefined, undefined, 'cash_not_deductible'],

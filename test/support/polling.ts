@@ -30,6 +30,7 @@ export interface PollRow {
   silence_due_at: Date | null
   usual_silence_seconds: number | null
   window_seconds: number | null
+  window_pages: number
 }
 
 export async function startPolling(): Promise<Polling> {

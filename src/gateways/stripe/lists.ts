@@ -84,7 +84,7 @@ async function settlementLines(
       page.unreadable.push({ id: idOf(row['id']) ?? null, reason: messageOf(error) })
     }
   }
-  const last = idOf(rows.at(-1)?.['id'])
+  const last = lastIdOf(rows)
   return hasMore && last !== undefined ? { ...page, next: `${before}/${id}/${last}` } : page
 }
 
@@ -158,7 +158,15 @@ async function rowsOf(
   if (!Array.isArray(data) || !data.every(isObject)) {
     throw unavailable(`Stripe answered with something that is not a list of ${path}.`)
   }
-  return { rows: data, hasMore: list?.['has_more'] === true }
+  const hasMore = list?.['has_more'] === true
+  if (hasMore && lastIdOf(data) === undefined) {
+    throw unavailable(`Stripe says that there are more ${path}, and gives no row to go on from.`)
+  }
+  return { rows: data, hasMore }
+}
+
+function lastIdOf(rows: readonly JsonObject[]): string | undefined {
+  return rows.map((row) => idOf(row['id'])).findLast((id) => id !== undefined)
 }
 
 /** Whole seconds: from the first of them to before the second. */

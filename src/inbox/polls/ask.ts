@@ -22,7 +22,7 @@ import {
   type Question,
 } from './questions.ts'
 
-/** After so many failed calls in one go the gateway is taken to be away. */
+/** After so many calls in one go that had no answer the gateway is taken to be away. */
 const FAILED_MAX = 3
 
 type AskParts = Pick<Parts, 'db' | 'keyring' | 'out' | 'bells' | 'log'>
@@ -50,8 +50,9 @@ export async function askDue(
       if (isConnectionError(error)) {
         throw error
       }
-      failed += 1
       const isProblem = error instanceof Problem
+      // What is refused, or wrong with us, is one organisation's matter.
+      failed += isProblem && error.code === 'gateway_unavailable' ? 1 : 0
       if (!isProblem) {
         parts.log.error({ err: error, orgId: question.org_id, gateway }, 'a question failed')
       }

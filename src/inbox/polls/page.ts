@@ -9,12 +9,15 @@ import { loadPayments, paymentKeyOf } from '../../payments/payments.ts'
 import { readRows, type Account, type ReadRow } from './compare.ts'
 import type { Found } from './differences.ts'
 import type { Poll } from './polls.ts'
-import type { Place } from './progress.ts'
+import { PAGES_MAX, type Place } from './progress.ts'
 
 export type PollParts = Pick<Parts, 'db' | 'keyring' | 'out' | 'bells' | 'log'>
 
 /** Refunds of one page that are asked about one by one. */
 const ASKED_MAX = 20
+
+/** A list that does not end is begun again after so long, with a shorter window. */
+const ENDLESS_SECONDS = 10 * 60
 
 /** A page of rows that processing could read, and what is wrong with the others. */
 export interface Listed {
@@ -31,6 +34,11 @@ export async function pageAt(
   poll: Poll,
   place: Place,
 ): Promise<Listed> {
+  if (poll.window_pages >= PAGES_MAX) {
+    const from = place.window.from.toISOString()
+    const detail = `The list has ${PAGES_MAX} pages and more from ${from} on.`
+    throw new Problem('gateway_unavailable', { detail, retryAfter: ENDLESS_SECONDS })
+  }
   const listedAt = new Date()
   const page = await askForPage(parts, account, poll, place)
   if (page.next !== null && page.next === place.cursor) {

@@ -26,6 +26,7 @@ export interface Poll {
   window_to: Date | null
   cursor: string | null
   window_seconds: number | null
+  window_pages: number
   lease: string | null
   failures: number
   last_problem: string | null
@@ -41,8 +42,8 @@ export interface Poll {
 
 export const COLUMNS = `p.org_id, p.gateway, p.account, p.list, p.since, p.compared_until,
   p.next_due_at, p.deep_due_at, p.asked_from, p.asked_to, p.asked_by, p.pass, p.pass_began_at,
-  p.pass_to, p.window_from, p.window_to, p.cursor, p.window_seconds, p.lease, p.failures,
-  p.last_problem, p.last_tried_at, p.last_ok_at, p.seen, p.missing, p.fed,
+  p.pass_to, p.window_from, p.window_to, p.cursor, p.window_seconds, p.window_pages, p.lease,
+  p.failures, p.last_problem, p.last_tried_at, p.last_ok_at, p.seen, p.missing, p.fed,
   p.usual_silence_seconds, p.heard_at, p.silent_since`
 
 /** Longer than a page with all its calls takes; it is renewed with every page. */

@@ -27,6 +27,10 @@ const BACKOFF: Backoff = { firstMs: 30_000, mostMs: 3_600_000, attemptsMax: Infi
 const PROBLEM_LENGTH_MAX = 1000
 /** So many failures about one window in a row are taken for its length. */
 const FAILURES_TO_SHORTEN = 3
+/** Pages of one window: with more it is cut, for it is too long or its pages go in a circle. */
+export const PAGES_MAX = 5000
+/** After so many, some hours, what a person asked for no longer keeps the timetable waiting. */
+const ASKED_FAILURES_MAX = 12
 
 /** Where the comparison goes on, or begins; null where there is nothing to compare now. */
 export function placeOf(poll: Poll, now: Date): Place | null {
@@ -91,6 +95,7 @@ export async function turnPage(
     lease: poll.lease,
     leased_until: new Date(Date.now() + LEASE_SECONDS * 1000),
     failures: 0,
+    window_pages: isSameWindow ? poll.window_pages + 1 : 0,
     window_seconds: isSameWindow ? poll.window_seconds : longer(poll.list, poll.window_seconds),
     seen: poll.seen + BigInt(counted.seen),
     missing: poll.missing + BigInt(counted.missing),
@@ -115,7 +120,7 @@ export async function endPass(
   const wasAsked = poll.asked_from !== null && (pass === 'asked' || pass === null)
   return await change(trx, poll, {
     ...placeColumns(null),
-    ...(wasAsked ? { asked_from: null, asked_to: null, asked_by: null } : {}),
+    ...(wasAsked ? NOT_ASKED : {}),
     ...(pass === 'deep' ? { deep_due_at: new Date(now.getTime() + DEEP_EVERY_MS) } : {}),
     ...(pass === null ? {} : { last_ok_at: now }),
     // What was asked for meanwhile, or stands behind what was, does not wait for the timetable.
@@ -132,16 +137,29 @@ export async function leavePoll(trx: Trx, poll: Poll, at: Date): Promise<void> {
   await change(trx, poll, { next_due_at: at, lease: null, leased_until: null })
 }
 
-/** Notes why the gateway's list could not be had, and when it is asked again. */
+export interface Failed {
+  reason: string
+  /** It may answer another time; else it refuses, or something is wrong with us. */
+  isAway: boolean
+  isRefused: boolean
+  retryAfter: number
+  now: Date
+}
+
+/**
+ * Notes why the gateway's list could not be had, and when it is asked again. A range that a person
+ * asked for and the gateway refuses is given up: it would keep all that comes after it waiting.
+ */
 export async function failPoll(
   trx: Trx,
   poll: Poll,
   place: Place | null,
-  failed: { reason: string; isAway: boolean; retryAfter: number; now: Date },
+  failed: Failed,
 ): Promise<void> {
   const failures = poll.failures + 1
   const delay = Math.max(delayAfter(BACKOFF, failures) ?? 0, failed.retryAfter * 1000)
-  const isTooLong = failed.isAway && place !== null && failures % FAILURES_TO_SHORTEN === 0
+  const isNoAnswer = failures % FAILURES_TO_SHORTEN === 0 || poll.window_pages >= PAGES_MAX
+  const isTooLong = failed.isAway && place !== null && isNoAnswer
   const windowSeconds = isTooLong
     ? Math.ceil(shorter(place.window.from, place.window.to))
     : poll.window_seconds
@@ -153,16 +171,23 @@ export async function failPoll(
     },
     cursor: null,
   }
+  const isGivenUp = place?.pass === 'asked' && (failed.isRefused || failures >= ASKED_FAILURES_MAX)
+  const reason = isGivenUp
+    ? `The range that was asked for is given up. ${failed.reason}`
+    : failed.reason
   await change(trx, poll, {
-    ...(shortened === false ? {} : placeColumns(shortened)),
+    ...(shortened === false ? {} : { ...placeColumns(shortened), window_pages: 0 }),
+    ...(isGivenUp ? { ...placeColumns(null), ...NOT_ASKED, window_pages: 0 } : {}),
     window_seconds: windowSeconds,
     failures,
-    last_problem: failed.reason.replaceAll('\0', '').slice(0, PROBLEM_LENGTH_MAX),
+    last_problem: reason.replaceAll('\0', '').slice(0, PROBLEM_LENGTH_MAX),
     next_due_at: new Date(failed.now.getTime() + delay),
     lease: null,
     leased_until: null,
   })
 }
+
+const NOT_ASKED = { asked_from: null, asked_to: null, asked_by: null } as const
 
 function placeColumns(place: Place | null): Partial<Poll> {
   return {

@@ -110,6 +110,7 @@ async function noteFailure(
   const failed = {
     reason: isProblem ? messageOf(error) : 'Something failed on our side; see the log.',
     isAway: isProblem && error.code === 'gateway_unavailable',
+    isRefused: isProblem && error.code === 'gateway_refused',
     retryAfter: isProblem ? (error.extras.retryAfter ?? 0) : 0,
     now: new Date(),
   }
