@@ -7,7 +7,7 @@ import { describeStorm, isClean, summaryOf } from '../../scripts/storm/report.ts
 import { playStorm } from '../../scripts/storm/run.ts'
 import { stormOf, wavesOf } from '../../scripts/storm/sending.ts'
 
-const LIVES = 300
+const LIVES = 200
 /** Before mocha gives up, so that nothing is left running. */
 const LIMIT_MS = 200_000
 
@@ -41,7 +41,7 @@ describe('a storm of webhooks', function () {
     // Postgres was away in the middle, and not afterwards.
     expect(result.sent.sentAgain).to.be.greaterThan(0)
     expect(result.sent.duplicates).to.be.greaterThan(LIVES / 2)
-    expect(result.sent.badSignatures).to.be.greaterThan(10)
+    expect(result.sent.badSignatures).to.be.greaterThan(5)
     expect(result.receipts).to.be.greaterThan(LIVES / 2)
   })
 })
