@@ -119,8 +119,8 @@ const FORGERIES = {
 } as const
 
 /**
- * PayU signs refunds not at all: whoever sends such a call, it is taken as a hint. What has no amount
- * cannot be given another one.
+ * PayU signs refunds not at all: whoever sends such a call, it is taken as a hint. What has no
+ * amount cannot be given another one.
  */
 function isForgeable({ gateway, headers, body }: Delivery): boolean {
   return gateway === 'payu'
