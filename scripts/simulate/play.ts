@@ -227,7 +227,8 @@ async function sendOne(run: Run, call: Delivery, truth: TruthTeller): Promise<bo
   return call.kind !== 'forged'
 }
 
-function headersOf({ headers, signing }: Delivery, now: Date): Delivery['headers'] {
+/** The headers of a call that is sent now. */
+export function headersOf({ headers, signing }: Delivery, now: Date): Delivery['headers'] {
   if (signing === null) {
     return headers
   }

@@ -118,9 +118,14 @@ const FORGERIES = {
   stripe: STRIPE_FORGERIES,
 } as const
 
-/** PayU signs refunds not at all: whoever sends such a call, it is taken as a hint. */
-function isForgeable({ gateway, headers }: Delivery): boolean {
-  return gateway !== 'payu' || headers['content-type'] !== 'application/json'
+/**
+ * PayU signs refunds not at all: whoever sends such a call, it is taken as a hint. What has no
+ * amount cannot be given another one.
+ */
+function isForgeable({ gateway, headers, body }: Delivery): boolean {
+  return gateway === 'payu'
+    ? headers['content-type'] !== 'application/json'
+    : /"amount":-?\d/.test(body)
 }
 
 /** A call that must be refused, made from a genuine one; the forgeries take turns. */

@@ -36,6 +36,8 @@ export interface EmbeddedOptions {
   /** false only for throw-away test clusters: faster, and a crash of the machine may lose data. */
   fsync?: boolean
   settings?: Readonly<Record<string, string>>
+  /** A free one unless told. */
+  port?: number
   /** Where a running service uses the cluster: share it, and leave it running on `stop`. */
   share?: boolean
 }
@@ -56,7 +58,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
         'stop that one first, or set DATABASE_URL',
     )
   }
-  const port = used ?? (await freePort())
+  const port = used ?? options.port ?? (await freePort())
   const urlOf = (database: string, login = { user: 'postgres', password }) =>
     `postgres://${login.user}:${login.password}@127.0.0.1:${port}/${database}`
   const adminUrl = urlOf('postgres')

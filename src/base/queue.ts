@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from './config.ts'
+import { isConnectionError } from './database-error.ts'
 import type { Log } from './log.ts'
 
 /** Every job there is, with its limits. A job drains what waits, so one at a time is the rule. */
@@ -167,7 +168,10 @@ function started(worker: StartableWorker, name: JobName, log: Log): Listener {
       log.warn({ err: error, queue: name }, 'worker connection')
     }
   })
-  worker.on('failed', (_job, error) => log.error({ err: error, queue: name }, 'job failed'))
+  worker.on('failed', (_job, error) => {
+    // A database that is away fails every bell that is left; the sweep rings again.
+    log[isConnectionError(error) ? 'warn' : 'error']({ err: error, queue: name }, 'job failed')
+  })
   worker.run().catch((error: unknown) => log.error({ err: error, queue: name }, 'worker ended'))
   return {
     async close() {

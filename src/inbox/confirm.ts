@@ -32,6 +32,8 @@ interface Unconfirmed extends Waiting {
 /** How many events are looked at in one go, and how many payments one call asks about. */
 const EVENTS_MAX = 200
 const PAYMENTS_PER_CALL = 20
+/** Calls that are under way at a time; an organisation may have more at the gateway. */
+const CALLS_TOGETHER = 5
 /** After so many failed calls in one go the gateway is taken to be away. */
 const FAILED_CALLS_MAX = 3
 
@@ -120,7 +122,7 @@ async function confirmAt(
     async (trx) => await loadGatewayAccount(trx, options.keyring, gateway),
   )
   let failed = 0
-  for (const group of groupsOf(events)) {
+  const ask = async (group: readonly Unconfirmed[]): Promise<Asked[]> => {
     let answers: ReadonlyMap<string, Confirmation> = new Map()
     let reason = 'the gateway gave no answer about this payment'
     if (failed < FAILED_CALLS_MAX) {
@@ -136,8 +138,20 @@ async function confirmAt(
         failed += 1
       }
     }
-    await noteAnswers(db, orgId, group, answers, reason)
+    return group.map((event) => ({ event, answer: answers.get(refOf(event)), reason }))
   }
+  const groups = groupsOf(events)
+  for (let start = 0; start < groups.length; start += CALLS_TOGETHER) {
+    const asked = await Promise.all(groups.slice(start, start + CALLS_TOGETHER).map(ask))
+    await noteAnswers(db, orgId, asked.flat())
+  }
+}
+
+/** An event that was asked about; without an answer there is a reason. */
+interface Asked {
+  event: Unconfirmed
+  answer: Confirmation | undefined
+  reason: string
 }
 
 /** New events go together; one that failed before goes alone, lest it spoil the others' answer. */
@@ -150,17 +164,10 @@ function groupsOf(events: readonly Unconfirmed[]): Unconfirmed[][] {
   return groups
 }
 
-async function noteAnswers(
-  db: Database,
-  orgId: number,
-  events: readonly Unconfirmed[],
-  answers: ReadonlyMap<string, Confirmation>,
-  reason: string,
-): Promise<void> {
+async function noteAnswers(db: Database, orgId: number, asked: readonly Asked[]): Promise<void> {
   const answered: { event: Unconfirmed; answer: Confirmation }[] = []
   const failures: Failure[] = []
-  for (const event of events) {
-    const answer = answers.get(refOf(event))
+  for (const { event, answer, reason } of asked) {
     if (answer === undefined) {
       failures.push({ event, reason, final: false })
     } else {
@@ -183,7 +190,8 @@ async function noteAnswers(
       )
       await noteFailures(trx, failures)
     },
-    { queue: 'journal' },
+    // Nothing else depends on these rows: they need not wait behind whole batches of the journal.
+    { isolation: 'read committed' },
   )
 }
 

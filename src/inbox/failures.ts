@@ -34,7 +34,7 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
     const delay = final ? null : delayAfter(BACKOFF, attempt - event.attempts_forgiven)
     return { event, type, attempt, delay, reason: storable(reason) }
   })
-  await trx.query(
+  const noted = await trx.query<{ event_id: string }>(
     `update inbox_events e
         set attempts = n.attempt,
             state = case when n.delay_ms is null then 'dead' else 'waiting' end,
@@ -45,7 +45,9 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
             confirmation = case when e.needs_confirmation then null else e.confirmation end
        from unnest($2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[])
          as n (event_id, attempt, delay_ms, reason, type)
-      where e.org_id = $1 and e.event_id = n.event_id`,
+      where e.org_id = $1 and e.event_id = n.event_id
+        and e.state = 'waiting' and e.attempts = n.attempt - 1
+     returning e.event_id`,
     [
       trx.scope,
       rows.map((row) => row.event.event_id),
@@ -55,17 +57,20 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
       rows.map((row) => row.type),
     ],
   )
+  // Where another worker was faster, it is his attempt that counts.
+  const own = new Set(noted.map((row) => row.event_id))
+  const mine = rows.filter(({ event }) => own.has(event.event_id))
   await trx.query(
     `insert into inbox_attempts (org_id, event_id, attempt, error)
      select $1, n.* from unnest($2::text[], $3::integer[], $4::text[]) as n`,
     [
       trx.scope,
-      rows.map((row) => row.event.event_id),
-      rows.map((row) => row.attempt),
-      rows.map((row) => row.reason),
+      mine.map((row) => row.event.event_id),
+      mine.map((row) => row.attempt),
+      mine.map((row) => row.reason),
     ],
   )
-  for (const { event, delay } of rows) {
+  for (const { event, delay } of mine) {
     inboxEvents.inc({ gateway: event.gateway, state: delay === null ? 'dead' : 'failed' })
   }
 }

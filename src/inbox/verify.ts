@@ -102,7 +102,10 @@ const CHECKS: readonly { check: string; sql: string }[] = [
               select org_id, 'receipt of', subject, next_try_at from outbox where state = 'waiting'
               union all
               select org_id, 'email', email_id, next_try_at
-                from receipt_emails where state in ('waiting', 'claimed', 'sending')
+                from receipt_emails
+               where state in ('waiting', 'claimed', 'sending')
+                 and org_id not in (select o.org_id from organisations o
+                                     where 'receipt_emails' = any(o.switched_off))
             ) work
            where org_id = $1 and due < now() - interval '${STUCK_MINUTES} minutes'`,
   },

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { financialYear, indianDate } from '../../src/base/clock.ts'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { signToken } from '../../src/http/auth.ts'
+import { verifyDonations } from '../../src/inbox/verify.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { readPdf } from '../reports/read-pdf.ts'
 import { donationRequest } from '../support/bodies.ts'
@@ -225,7 +226,14 @@ describe('the settings of an organisation', () => {
       return (rowsOf(json)[0]?.['email'] as JsonObject | undefined)?.['state']
     }
     expect(await stateOf()).to.equal('waiting')
+    await service.rows(
+      `update receipt_emails set next_try_at = now() - interval '1 hour' where state = 'waiting'`,
+    )
+    const stuck = async () =>
+      (await verifyDonations(service.parts.db, 1)).filter(({ check }) => check === 'stuck')
+    expect(await stuck(), 'held back on purpose').to.deep.equal([])
     await admin('PATCH', 'organisation', { features: { receipt_emails: true } })
+    expect(await stuck()).to.have.length(1)
     await service.runJobs()
     expect(await stateOf()).to.equal('sent')
   })

@@ -77,7 +77,12 @@ function statesOf(said: PaymentState, status: string): PaymentState[] {
 function factsOf(envelope: Envelope, payment: JsonObject, state: PaymentState): Fact[] {
   const { account, payload } = envelope
   const id = idAt(payment, 'id', 'payment')
-  const occurredAt = instantOf(envelope.createdAt, payment['created_at'])
+  // Every event of a payment tells when it was made, which is when the payer was debited: whichever
+  // is read first, and whoever lists it, it has the same day. A payment may fail more than once.
+  const occurredAt =
+    state === 'failed'
+      ? instantOf(envelope.createdAt, payment['created_at'])
+      : instantOf(payment['created_at'], envelope.createdAt)
   const base = {
     gateway: 'razorpay',
     account,
