@@ -44,7 +44,7 @@ describe('Razorpay events', () => {
         currency: 'INR',
         bankReference: '600000000001',
         subscriptionRef: null,
-        occurredAt: new Date('2026-01-01T00:01:00Z'),
+        occurredAt: new Date('2026-01-01T00:00:00Z'),
         method: 'upi',
         payer: { name: null, email: 'asha@example.com', phone: '+919000000001' },
       },
@@ -57,7 +57,7 @@ describe('Razorpay events', () => {
         currency: 'INR',
         fee: 5900n,
         tax: 900n,
-        occurredAt: new Date('2026-01-01T00:01:00Z'),
+        occurredAt: new Date('2026-01-01T00:00:00Z'),
       },
     ])
   })
@@ -186,13 +186,17 @@ describe('Razorpay events', () => {
     expect(transfer.payer.name).to.equal('Asha Rao')
   })
 
-  it("dates a fact by the event, and by the payment where the event's time is missing", () => {
-    const timeOf = (envelope: object) =>
-      read(razorpayEvent('payment.captured.upi', {}, { ...envelope })).facts[0]?.occurredAt
-    expect(timeOf({ created_at: 1767225661 })).to.deep.equal(new Date('2026-01-01T00:01:01Z'))
-    expect(timeOf({ created_at: undefined })).to.deep.equal(new Date('2026-01-01T00:00:00Z'))
+  it('dates a capture by the payment, whichever event tells it, a failure by the event', () => {
+    const timeOf = (name: string, payment: object, envelope: object) =>
+      read(razorpayEvent(name, { ...payment }, { ...envelope })).facts[0]?.occurredAt
+    const [made, told] = [new Date('2026-01-01T00:00:00Z'), new Date('2026-01-01T00:01:01Z')]
+    const envelope = { created_at: 1767225661 }
+    expect(timeOf('payment.captured.upi', {}, envelope)).to.deep.equal(made)
+    expect(timeOf('order.paid.upi', {}, envelope)).to.deep.equal(made)
+    expect(timeOf('payment.captured.upi', { created_at: null }, envelope)).to.deep.equal(told)
+    expect(timeOf('payment.failed.upi', {}, envelope)).to.deep.equal(told)
     for (const unusable of ['1767225661', 0, -1, 1.5, 1767225661000, true]) {
-      refusal(razorpayEvent('payment.captured.upi', {}, { created_at: unusable }))
+      refusal(razorpayEvent('payment.captured.upi', { created_at: unusable }))
     }
   })
 

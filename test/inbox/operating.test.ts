@@ -82,10 +82,10 @@ async function records(): Promise<Record<string, string>> {
 async function ignore(count: number): Promise<void> {
   await service.rows(
     `insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
-       secret_id, content_type, body, state, processed_at)
+       secret_id, content_type, body, lane, state, processed_at)
      select 1, 'evt_0' || lpad(to_hex(n), 25, '0'), 'whe_0', 'razorpay', $1,
             sha256(n::text::bytea), 'whs_0', 'application/json',
-            '{"event":"token.odd","payload":{}}', 'ignored', now()
+            '{"event":"token.odd","payload":{}}', 'other', 'ignored', now()
        from generate_series(1, $2::integer) n`,
     [RAZORPAY.account, count],
   )
