@@ -36,24 +36,24 @@ interface Incoming {
   failed(error: unknown): void
 }
 
-/** How many calls share one insert at the most, and how many inserts run at a time. */
+/** How many calls share one insert at the most. */
 const BATCH_MAX = 500
-const INSERTS_MAX = 2
 /** More calls than this do not wait for the database: they are told to come again. */
 const WAITING_MAX = 5000
 
 export function openIntake(db: Database, bells: Bells): Intake {
   let waiting: Incoming[] = []
-  let inserting = 0
+  let isInserting = false
   let isGathering = false
 
-  // While an insert runs, the calls that come in gather for the next one.
+  // While an insert runs, the calls that come in gather for the next one: fewer and larger ones cost
+  // both sides less than two at a time.
   const flush = (): void => {
     isGathering = false
-    while (waiting.length > 0 && inserting < INSERTS_MAX) {
+    if (waiting.length > 0 && !isInserting) {
       const batch = waiting.slice(0, BATCH_MAX)
       waiting = waiting.slice(BATCH_MAX)
-      inserting += 1
+      isInserting = true
       const links = batch.map(({ trace }) => trace)
       inSpan('store webhooks', { parent: null, links }, async () => await store(db, batch))
         .then(
@@ -69,7 +69,7 @@ export function openIntake(db: Database, bells: Bells): Intake {
           },
         )
         .finally(() => {
-          inserting -= 1
+          isInserting = false
           flush()
         })
     }
