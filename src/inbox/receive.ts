@@ -46,8 +46,8 @@ export function openIntake(db: Database, bells: Bells): Intake {
   let isInserting = false
   let isGathering = false
 
-  // While an insert runs, the calls that come in gather for the next one: fewer and larger ones cost
-  // both sides less than two at a time.
+  // While an insert runs, the calls that come in gather for the next one: larger ones, one at a
+  // time, cost both sides less than two.
   const flush = (): void => {
     isGathering = false
     if (waiting.length > 0 && !isInserting) {
