@@ -1,4 +1,5 @@
 /** What a scenario plays on: the service, the test gateways, and what must show in the end. */
+import { formatRupees } from '../../../reports/indian-number.ts'
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { minorToJson } from '../../../src/base/money.ts'
@@ -233,5 +234,5 @@ interface Sending {
 
 /** Paise in words. */
 export function rupees(paise: number): string {
-  return `₹${(paise / 100).toFixed(2)}`
+  return formatRupees(BigInt(paise))
 }
