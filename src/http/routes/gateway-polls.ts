@@ -37,7 +37,7 @@ const runBody = z
     error: 'from and to go together',
     path: ['to'],
   })
-  .refine(({ from = '', to = '' }) => from <= to, {
+  .refine(({ from, to }) => from === undefined || to === undefined || from <= to, {
     error: 'must not be before from',
     path: ['to'],
   })
