@@ -83,6 +83,7 @@ async function measured(
         sockets: SOCKETS,
         ...times,
         run: `${key}${round}`,
+        mix: 'captures',
       }
       all.get(key)?.push(await sendLoad(load))
     }

@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { connect } from 'node:net'
 import type { Measured } from './callers.ts'
+import { capturedBefore, eventAt, type Mix } from './razorpay-events.ts'
 
 /** What the load is to be, as JSON in the first argument. */
 export interface Load {
@@ -15,6 +16,7 @@ export interface Load {
   warmUpSeconds: number
   /** Makes the events of this run different from every other's. */
   run: string
+  mix: Mix
   /** Webhooks a second, evenly; without it, as fast as they are answered. */
   perSecond?: number
 }
@@ -22,6 +24,8 @@ export interface Load {
 /** How it went, and how many webhooks were taken in altogether, those of the warm-up too. */
 export interface Sent extends Measured {
   accepted: number
+  /** Payments that these tell captured. */
+  captured: number
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
@@ -75,40 +79,13 @@ function dueIn({ perSecond }: Load): number {
   return perSecond === undefined ? 0 : begun + (sent / perSecond) * 1000 - performance.now()
 }
 
-/** A capture of ₹500 as Razorpay sends it, each with ids of its own. */
-function requestOf(load: Load, n: number): Buffer {
-  const id = `${load.run}${String(n).padStart(10, '0')}`
-  const body = JSON.stringify({
-    entity: 'event',
-    account_id: load.account,
-    event: 'payment.captured',
-    contains: ['payment'],
-    payload: {
-      payment: {
-        entity: {
-          id: `pay_${id}`,
-          entity: 'payment',
-          amount: 50_000,
-          currency: 'INR',
-          status: 'captured',
-          order_id: `order_${id}`,
-          method: 'upi',
-          captured: true,
-          email: 'asha@example.org',
-          contact: '+919800000000',
-          fee: 1180,
-          tax: 180,
-          created_at: 1_779_000_000,
-        },
-      },
-    },
-    created_at: 1_779_000_000,
-  })
+function requestOf(load: Load, place: number): Buffer {
+  const { eventId, body } = eventAt(load.mix, load.account, load.run, place)
   const signature = createHmac('sha256', load.secret).update(body).digest('hex')
   return Buffer.from(
     `POST ${load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nX-Razorpay-Signature: ${signature}\r\n` +
-      `X-Razorpay-Event-Id: evt_${id}\r\n\r\n${body}`,
+      `X-Razorpay-Event-Id: ${eventId}\r\n\r\n${body}`,
   )
 }
 
@@ -127,8 +104,9 @@ const callers = Array.from({ length: load.sockets }, async () => {
   await caller(
     load,
     () => {
+      const place = sent
       sent += 1
-      return requests[sent] ?? requestOf(load, sent)
+      return requests[place] ?? requestOf(load, place)
     },
     (ms) => {
       if (isCounted()) {
@@ -142,6 +120,7 @@ times.sort((one, other) => one - other)
 const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 100) / 100
 const measured: Sent = {
   accepted: sent,
+  captured: capturedBefore(load.mix, sent),
   per_s: Math.round(times.length / load.seconds),
   p50_ms: at(0.5),
   p99_ms: at(0.99),

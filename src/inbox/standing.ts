@@ -38,8 +38,9 @@ export async function noteStanding(db: Database): Promise<void> {
         and (not needs_confirmation or confirmation is not null)
       group by lane`,
   )
+  const now = Date.now()
   for (const lane of LANES) {
-    const since = oldest.find((one) => one.lane === lane)?.oldest.getTime() ?? Date.now()
-    inboxOldestSeconds.set({ lane }, Math.max(0, (Date.now() - since) / 1000))
+    const since = oldest.find((one) => one.lane === lane)?.oldest.getTime() ?? now
+    inboxOldestSeconds.set({ lane }, Math.max(0, (now - since) / 1000))
   }
 }
