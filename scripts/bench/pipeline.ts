@@ -170,7 +170,11 @@ async function drained(server: BenchServer): Promise<void> {
   const end = performance.now() + DRAIN_MS
   for (;;) {
     const [row] = await server.db.statement<{ waits: boolean }>(
-      `select exists (select from inbox_events where state = 'waiting') as waits`,
+      `select exists (
+         select from inbox_events
+          where org_id = ${ORG} and lane = 'money' and state = 'waiting' and held_at is null
+            and (not needs_confirmation or confirmation is not null)
+          order by next_try_at) as waits`,
     )
     if (row?.waits !== true || performance.now() > end) {
       return

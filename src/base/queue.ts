@@ -68,7 +68,8 @@ function postgresBackend(databaseUrl: string, log: Log): QueueBackend {
     connectionString: databaseUrl,
     max: 2,
     schema: 'bullmq',
-    options: '-c role=bahi_app',
+    // A bell that a crash loses is rung by the sweep; it need not wait for the disk.
+    options: '-c role=bahi_app -c synchronous_commit=off',
     application_name: 'bahi queue',
   }
   return {
@@ -139,6 +140,10 @@ function bellOf(queue: RingableQueue, name: JobName, log: Log) {
   })
   return {
     async ring() {
+      // A job that waits begins after this, so it sees what this ring is about.
+      if ((await queue.getWaitingCount()) > 0) {
+        return
+      }
       await queue.add(name, {}, { removeOnComplete: true, removeOnFail: 100 })
     },
     async close() {
@@ -150,6 +155,7 @@ function bellOf(queue: RingableQueue, name: JobName, log: Log) {
 
 interface RingableQueue {
   on(event: 'error', listener: (error: Error) => void): unknown
+  getWaitingCount(): Promise<number>
   add(name: string, data: object, options: object): Promise<unknown>
   close(): Promise<void>
 }

@@ -51,9 +51,23 @@ export async function settleByFacts(trx: Trx, facts: readonly Fact[]): Promise<v
       default:
     }
   }
+  if (named.captured.length > 0 && !(await hasOpenCaptures(trx))) {
+    named.captured = []
+  }
   if (Object.values(named).some((ids: readonly string[]) => ids.length > 0)) {
     await settle(trx, named, ACTOR)
   }
+}
+
+/** Most payments are captured without an instruction, and SETTLE takes long to plan. */
+async function hasOpenCaptures(trx: Trx): Promise<boolean> {
+  const found = await trx.query(
+    `select from instructions
+      where org_id = $1 and kind = 'capture' and state in ('sending', 'accepted', 'unknown')
+      limit 1`,
+    [trx.scope],
+  )
+  return found.length > 0
 }
 
 /** After the gateway's answer was noted: its event may have been faster. */
