@@ -9,7 +9,7 @@ import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation, RawWebhook, VerifiedWebhook } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { validSecrets, type Endpoint } from './endpoints.ts'
-import { laneOf } from './stored-event.ts'
+import { laneOf, type Lane } from './stored-event.ts'
 
 export interface Receipt {
   duplicate: boolean
@@ -132,20 +132,26 @@ async function store(db: Database, batch: readonly Incoming[]): Promise<Incoming
 // In one order, so that two inserts of the same events wait for each other but never both.
 const STORE = `
   with incoming as materialized (
-    select * from unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[],
-                         $7::text[], $8::text[], $9::text[], $10::integer[], $11::integer[],
-                         $12::boolean[], $13::timestamptz[], $14::text[], $16::text[])
-      with ordinality
-      as i (org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id,
-            secret_id, content_type, body_from, body_bytes, needs_confirmation, received_at,
-            trace_context, lane, place)
+    select k.*, c.event_id, substring($9::bytea from c.place::integer * 32 - 31 for 32) as dedupe_key,
+           c.gateway_event_id, c.body_from, c.body_bytes, c.received_at, c.trace_context, c.place
+      from unnest($10::integer[], $11::text[], $12::text[], $13::integer[], $14::integer[],
+                  $15::timestamptz[], $16::text[])
+           with ordinality
+           as c (kind, event_id, gateway_event_id, body_from, body_bytes, received_at,
+                 trace_context, place)
+      join unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                  $7::boolean[], $8::text[])
+           with ordinality
+           as k (org_id, endpoint_id, gateway, account, secret_id, content_type,
+                 needs_confirmation, lane, number)
+        on k.number = c.kind
   ), fresh as (
     insert into inbox_events (org_id, event_id, endpoint_id, gateway, account, dedupe_key,
       gateway_event_id, secret_id, content_type, body, needs_confirmation, received_at,
       trace_context, lane)
     select distinct on (org_id, endpoint_id, dedupe_key)
            org_id, event_id, endpoint_id, gateway, account, dedupe_key, gateway_event_id, secret_id,
-           content_type, substring($15::bytea from body_from for body_bytes), needs_confirmation,
+           content_type, substring($17::bytea from body_from for body_bytes), needs_confirmation,
            received_at, trace_context, lane
       from incoming order by org_id, endpoint_id, dedupe_key, place
     on conflict (org_id, endpoint_id, dedupe_key) do nothing
@@ -157,31 +163,56 @@ const STORE = `
   )
   select event_id from fresh`
 
+/** What many calls of a batch have in common; sent once, as building arrays takes Node's time. */
+interface Kind {
+  endpoint: Endpoint
+  secretId: string | null
+  contentType: string
+  needsConfirmation: boolean
+  lane: Lane
+}
+
 function paramsOf(batch: readonly Incoming[]): unknown[] {
-  // Bytes in an array travel as text of twice their length; one after another they are themselves.
-  const bodies = Buffer.concat(batch.map((call) => call.webhook.body))
+  const kinds = new Map<string, { number: number; kind: Kind }>()
+  const numbers = batch.map((call) => {
+    const { endpoint, webhook, verified, needsConfirmation } = call
+    const { contentType } = webhook
+    const lane = laneOf(endpoint.gateway, webhook.body)
+    const secretId = verified.secretId
+    const key = `${endpoint.endpointId} ${secretId} ${needsConfirmation} ${lane} ${contentType}`
+    let known = kinds.get(key)
+    if (known === undefined) {
+      const kind = { endpoint, secretId, contentType, needsConfirmation, lane }
+      known = { number: kinds.size + 1, kind }
+      kinds.set(key, known)
+    }
+    return known.number
+  })
   let from = 1
   const bodiesFrom = batch.map((call) => {
     from += call.webhook.body.length
     return from - call.webhook.body.length
   })
+  const all = [...kinds.values()].map(({ kind }) => kind)
   return [
-    batch.map((call) => call.endpoint.orgId),
+    all.map(({ endpoint }) => endpoint.orgId),
+    all.map(({ endpoint }) => endpoint.endpointId),
+    all.map(({ endpoint }) => endpoint.gateway),
+    all.map(({ endpoint }) => endpoint.account),
+    all.map(({ secretId }) => secretId),
+    all.map(({ contentType }) => contentType),
+    all.map(({ needsConfirmation }) => needsConfirmation),
+    all.map(({ lane }) => lane),
+    // Bytes in an array travel as text of twice their length; one after another they are themselves.
+    Buffer.concat(batch.map((call) => call.dedupeKey)),
+    numbers,
     batch.map((call) => call.eventId),
-    batch.map((call) => call.endpoint.endpointId),
-    batch.map((call) => call.endpoint.gateway),
-    batch.map((call) => call.endpoint.account),
-    batch.map((call) => call.dedupeKey),
     batch.map((call) => call.verified.gatewayEventId),
-    batch.map((call) => call.verified.secretId),
-    batch.map((call) => call.webhook.contentType),
     bodiesFrom,
     batch.map((call) => call.webhook.body.length),
-    batch.map((call) => call.needsConfirmation),
     batch.map((call) => call.receivedAt.toISOString()),
     batch.map((call) => call.trace),
-    bodies,
-    batch.map((call) => laneOf(call.endpoint.gateway, call.webhook.body)),
+    Buffer.concat(batch.map((call) => call.webhook.body)),
   ]
 }
 
