@@ -36,6 +36,8 @@ export const FLOORS: Readonly<Record<string, number>> = {
   'src/offline': 10,
   'src/inbox': 10,
   'src/instructions/sending': 10,
+  // What gateways and banks report, read into lines: pure.
+  'src/recon/sources': 2,
   'src/recon': 10,
   'src/exports': 10,
   'src/keys': 10,
