@@ -38,6 +38,8 @@ export const FLOORS: Readonly<Record<string, number>> = {
   'src/instructions/sending': 10,
   // What gateways and banks report, read into lines: pure.
   'src/recon/sources': 2,
+  'src/recon/match': 2,
+  'src/recon/passes': 9,
   'src/recon': 10,
   'src/exports': 10,
   'src/keys': 10,

@@ -30,7 +30,7 @@ export interface TransactOptions {
   isolation?: 'read committed'
 }
 
-export type WriterQueue = 'journal' | 'receipts'
+export type WriterQueue = 'journal' | 'receipts' | 'recon'
 
 /** One statement with $1, $2, … parameters; under its name a connection plans it once. */
 export interface Statement {

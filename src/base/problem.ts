@@ -21,6 +21,7 @@ export const PROBLEMS = {
   approval_exists: [409, 'Another tax approval has that number'],
   donor_in_use: [409, 'A receipt or a payment of this donor is still on its way'],
   reference_used: [409, 'Another payment has that reference'],
+  run_going: [409, 'A reconciliation of the organisation is going on'],
   offline_step: [409, 'The payment is past that step'],
   not_dead: [409, 'Only an event that nothing tries any more can be dismissed'],
   currency_exists: [409, 'Another currency has that code'],

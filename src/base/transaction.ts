@@ -147,6 +147,7 @@ function tooBusy(cause: unknown): Problem {
 const WRITER_QUEUES: Readonly<Record<WriterQueue, number>> = {
   journal: 0x62616869,
   receipts: 0x6261686a,
+  recon: 0x6261686b,
 }
 
 async function onConnection<T>(

@@ -1,0 +1,104 @@
+/** Lines whose id our books do not know: by the order, or as the only one that can be meant. */
+import type { IsoDate } from '../../base/clock.ts'
+import {
+  breakOf,
+  chargeBreaks,
+  matchOf,
+  type Decided,
+  type Line,
+  type OpenRecord,
+} from './decide.ts'
+import { addBusinessDays } from './days.ts'
+import type { ExceptionKind } from './kinds.ts'
+import type { Rules } from './rules.ts'
+
+/** A line and the open records that it could mean, as far as two are more than one. */
+export interface Wanting {
+  line: Line
+  /** Of the same kind, gateway, account, amount and currency. */
+  byOrder: readonly OpenRecord[]
+  /** And inside its window of days. */
+  byAmount: readonly OpenRecord[]
+}
+
+interface Proposal {
+  line: Line
+  record: OpenRecord
+  rule: 'order' | 'unique'
+  candidates: number
+}
+
+/**
+ * Where a line names no payment, an order that agrees is a reference. Where it names nothing at
+ * all, it is matched if exactly one record can be meant and no other line could mean that record:
+ * the proof of uniqueness. A line that names what our books do not know is never matched.
+ */
+export function decideFallbacks(wanting: readonly Wanting[]): Decided {
+  const decided: Decided = { matches: [], breaks: [], unnamed: [] }
+  const claims = new Map<string, Proposal[]>()
+  for (const one of wanting) {
+    const proposal = proposalOf(one, decided)
+    if (proposal !== null) {
+      const key = `${proposal.record.recordId} ${proposal.record.reversal}`
+      const others = claims.get(key)
+      if (others === undefined) {
+        claims.set(key, [proposal])
+      } else {
+        others.push(proposal)
+      }
+    }
+  }
+  for (const claim of claims.values()) {
+    const byOrder = claim.filter(({ rule }) => rule === 'order')
+    const sure = byOrder.length > 0 ? byOrder : claim
+    const winner = sure.length === 1 ? sure[0] : undefined
+    if (winner !== undefined) {
+      accept(winner, decided)
+    }
+    for (const { line, record } of claim.filter((one) => one !== winner)) {
+      const detail = { candidates: [record.recordId] }
+      decided.breaks.push(breakOf('ambiguous', line, line.amount, detail))
+    }
+  }
+  return decided
+}
+
+function accept({ line, record, rule, candidates }: Proposal, decided: Decided): void {
+  decided.matches.push(matchOf(line, record, { rule, whole: true, candidates }))
+  decided.breaks.push(...chargeBreaks(line, record))
+}
+
+function proposalOf(one: Wanting, decided: Decided): Proposal | null {
+  const { line, byOrder, byAmount } = one
+  const candidates = byOrder.length > 0 ? byOrder : byAmount
+  const [only] = candidates
+  const detail = { candidates: candidates.map(({ recordId }) => recordId) }
+  const refuse = (kind: ExceptionKind): null => {
+    decided.breaks.push(breakOf(kind, line, line.amount, detail))
+    return null
+  }
+  if (only === undefined) {
+    return refuse('missing_internal')
+  }
+  const namesAnother = line.externalId !== null || (line.orderRef !== null && byOrder.length === 0)
+  if (namesAnother) {
+    return refuse(candidates.length === 1 ? 'reference_mismatch' : 'missing_internal')
+  }
+  if (candidates.length > 1) {
+    return refuse('ambiguous')
+  }
+  return { line, record: only, rule: byOrder.length > 0 ? 'order' : 'unique', candidates: 1 }
+}
+
+/** The days of records that a line can tell of; null where it has no day of its own. */
+export function windowOf(line: Line, rules: Rules): { from: IsoDate; to: IsoDate } | null {
+  const { occurredOn: day } = line
+  if (day === null) {
+    return null
+  }
+  const holidays = new Set(rules.holidays)
+  return {
+    from: addBusinessDays(day, -rules.window.after, holidays),
+    to: addBusinessDays(day, rules.window.before, holidays),
+  }
+}

@@ -1,0 +1,158 @@
+/** The bank's side: open credits and open settlements, taken in hand together. */
+import type { Trx } from '../../base/db.ts'
+import type { BankDecided, BankLine, BankMatch, OpenSettlement } from '../match/bank.ts'
+import { decideBank } from '../match/bank.ts'
+import type { Rules } from '../match/rules.ts'
+
+/** Of each side in one run; what is beyond waits for the next one. */
+const OPEN_MAX = 50_000
+const TOGETHER = 5000
+
+/** How the gateways are called in the narrations of banks. */
+const NAMES: readonly (readonly [gateway: string, name: RegExp])[] = [
+  ['razorpay', /razorpay|\brzp/i],
+  ['payu', /payu/i],
+  ['stripe', /stripe/i],
+]
+
+/** The credits of the files that this run took in are open until they are matched. */
+export async function openBankLines(trx: Trx, runNo: number): Promise<void> {
+  await trx.query(
+    `insert into recon_open_bank_lines (org_id, file_no, row_no, run_no)
+     select l.org_id, l.file_no, l.row_no, $2
+       from recon_run_files f
+       join bank_lines l on l.org_id = f.org_id and l.file_no = f.file_no
+      where f.org_id = $1 and f.run_no = $2 and l.amount > 0
+     on conflict do nothing`,
+    [trx.scope, runNo],
+  )
+}
+
+interface LineRow {
+  file_no: number
+  row_no: number
+  repeated: number
+  booked_on: string
+  amount: bigint
+  currency: string
+  tokens: string[]
+  narration: string
+}
+
+interface SettlementRow {
+  settlement_id: string
+  gateway: string
+  utr: string | null
+  amount: bigint
+  currency: string
+  settled_on: string
+}
+
+/** What is decided on all that is open at the bank. */
+export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
+  const lines = await trx.query<LineRow>(
+    `select l.file_no, l.row_no, l.repeated, l.booked_on, l.amount, l.currency, l.tokens,
+            l.narration
+       from recon_open_bank_lines o
+       join bank_lines l
+         on l.org_id = o.org_id and l.file_no = o.file_no and l.row_no = o.row_no
+      where o.org_id = $1
+      order by l.booked_on, l.file_no, l.row_no limit $2`,
+    [trx.scope, OPEN_MAX],
+  )
+  const settlements = await trx.query<SettlementRow>(
+    `select s.settlement_id, s.gateway, s.utr, s.amount, s.currency,
+            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on
+       from settlements s
+      where s.org_id = $1 and s.state = 'processed' and s.settled_at is not null
+        and not exists (
+          select from recon_bank_matches m
+           where m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null)
+      order by s.settlement_id limit $2`,
+    [trx.scope, OPEN_MAX],
+  )
+  const [covered] = await trx.query<{ until: string | null }>(
+    `select max(booked_on) as until from bank_lines where org_id = $1`,
+    [trx.scope],
+  )
+  return decideBank(lines.map(lineOf), settlements.map(settlementOf), {
+    rules,
+    until: covered?.until ?? null,
+  })
+}
+
+function lineOf(row: LineRow): BankLine {
+  return {
+    fileNo: row.file_no,
+    rowNo: row.row_no,
+    repeated: row.repeated,
+    bookedOn: row.booked_on,
+    amount: row.amount,
+    currency: row.currency,
+    tokens: row.tokens,
+    gateways: NAMES.filter(([, name]) => name.test(row.narration)).map(([gateway]) => gateway),
+  }
+}
+
+function settlementOf(row: SettlementRow): OpenSettlement {
+  return {
+    settlementId: row.settlement_id,
+    gateway: row.gateway,
+    utr: row.utr === null ? null : normalised(row.utr),
+    amount: row.amount,
+    currency: row.currency,
+    settledOn: row.settled_on,
+  }
+}
+
+/** A reference as banks and gateways write it, brought to one form. */
+function normalised(reference: string): string {
+  const text = reference.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+  return /^\d+$/.test(text) ? text.replace(/^0+(?=\d)/, '') : text
+}
+
+/** Matches of credits with settlements; neither is open any more. */
+export async function writeBankMatches(
+  trx: Trx,
+  runNo: number,
+  matches: readonly BankMatch[],
+): Promise<number> {
+  let written = 0
+  for (let from = 0; from < matches.length; from += TOGETHER) {
+    const part = matches.slice(from, from + TOGETHER)
+    const rows = await trx.query(
+      `with matched as (
+         insert into recon_bank_matches (org_id, file_no, row_no, part, settlement_id, amount,
+           run_no, rule, agrees, candidates)
+         select $1, n.file_no, n.row_no,
+                (select count(*) from recon_bank_matches m
+                  where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1)
+                  + row_number() over (partition by n.file_no, n.row_no order by n.settlement_id)
+                  - 1,
+                n.settlement_id, n.amount, $2, n.rule, n.agrees, n.candidates
+           from unnest($3::integer[], $4::integer[], $5::text[], $6::bigint[], $7::text[],
+                       $8::smallint[], $9::smallint[])
+             as n (file_no, row_no, settlement_id, amount, rule, agrees, candidates)
+         on conflict do nothing
+         returning file_no, row_no
+       ), lines as (
+         delete from recon_open_bank_lines o using matched m
+          where o.org_id = $1 and o.file_no = m.file_no and o.row_no = m.row_no
+       )
+       select 1 from matched`,
+      [
+        trx.scope,
+        runNo,
+        part.map(({ line }) => line.fileNo),
+        part.map(({ line }) => line.rowNo),
+        part.map(({ settlement }) => settlement.settlementId),
+        part.map(({ settlement }) => settlement.amount),
+        part.map(({ rule }) => rule),
+        part.map(({ agrees }) => agrees),
+        part.map(({ candidates }) => candidates),
+      ],
+    )
+    written += rows.length
+  }
+  return written
+}

@@ -1,0 +1,156 @@
+/** The first pass: lines that name a record of ours which says the same, in one statement a part. */
+import { sqlStateOf } from '../../base/database-error.ts'
+import type { Trx } from '../../base/db.ts'
+import { AGREES } from '../match/kinds.ts'
+
+/** Rows of a file in one transaction: some seconds, and a run that is cut off loses no more. */
+export const ROWS_TOGETHER = 200_000
+
+/** Payments are many, and joined as suits their number; of the others each is looked up by key. */
+const RECORDS = `
+    select l.row_no, l.repeated, r.payment_id as record_id, false as reversal, l.amount, l.currency, l.fee,
+           l.tax, l.net, l.amount - coalesce(l.fee, 0) as due, r.amount as recorded,
+           r.currency as recorded_currency, r.fee as recorded_fee, r.tax as recorded_tax,
+           r.occurred_on = l.occurred_on as same_day
+      from lines l
+      join (
+        select payment_id, gateway, account, gateway_payment_id, amount, currency, fee, tax,
+               (captured_at at time zone 'Asia/Kolkata')::date as occurred_on
+          from payments where org_id = $1 and state = 'captured'
+      ) r on r.gateway_payment_id = l.external_id and r.gateway = l.gateway
+         and r.account = l.account
+     where l.kind = 'payment' and l.net >= 0
+     union all
+    select l.row_no, l.repeated, r.refund_id, l.kind = 'refund_reversal', l.amount, l.currency, l.fee, l.tax,
+           l.net, case l.kind when 'refund' then -l.amount - coalesce(l.fee, 0) else l.amount end,
+           r.amount, r.currency, r.fee, r.tax, r.occurred_on = l.occurred_on
+      from lines l
+     cross join lateral (
+       select refund_id, amount, currency, state, fee, tax,
+              (processed_at at time zone 'Asia/Kolkata')::date as occurred_on
+         from refunds
+        where gateway_refund_id = l.external_id and account = l.account and gateway = l.gateway
+          and org_id = $1 and state in ('processed', 'returned')
+        limit 1
+     ) r
+     where l.kind in ('refund', 'refund_reversal')
+       and (l.kind = 'refund' and l.net <= 0
+            or l.kind = 'refund_reversal' and l.net >= 0 and r.state = 'returned')
+     union all
+    select l.row_no, l.repeated, r.transfer_id, l.kind = 'transfer_reversal', l.amount, l.currency, l.fee,
+           l.tax, l.net,
+           case l.kind when 'transfer' then -l.amount - coalesce(l.fee, 0) else l.amount end,
+           case l.kind when 'transfer' then r.amount else r.reversed end, r.currency,
+           case l.kind when 'transfer' then r.fee end, case l.kind when 'transfer' then r.tax end,
+           r.occurred_on = l.occurred_on
+      from lines l
+     cross join lateral (
+       select transfer_id, amount, reversed, currency, fee, tax,
+              (processed_at at time zone 'Asia/Kolkata')::date as occurred_on
+         from gateway_transfers
+        where gateway_transfer_id = l.external_id and account = l.account
+          and gateway = l.gateway and org_id = $1 and processed_entry is not null
+        limit 1
+     ) r
+     where l.kind = 'transfer' and l.net <= 0 or l.kind = 'transfer_reversal' and l.net >= 0
+     union all
+    select l.row_no, l.repeated, r.dispute_id, l.kind = 'dispute_reversal', l.amount, l.currency, l.fee, l.tax,
+           l.net, case l.kind when 'dispute' then -l.amount - coalesce(l.fee, 0) else l.net end,
+           r.amount, r.currency, null, null, r.occurred_on = l.occurred_on
+      from lines l
+     cross join lateral (
+       select dispute_id, amount, currency, state, held, lost,
+              (began_at at time zone 'Asia/Kolkata')::date as occurred_on
+         from disputes
+        where gateway_dispute_id = l.external_id and account = l.account
+          and gateway = l.gateway and org_id = $1
+        limit 1
+     ) r
+     where l.kind in ('dispute', 'dispute_reversal')
+       and (l.kind = 'dispute' and l.net <= 0 and (r.held <> 0 or r.lost > 0 or r.state = 'won')
+            or l.kind = 'dispute_reversal' and l.net >= 0 and r.state = 'won')`
+
+const take = (onConflict: string): string => `
+  with lines as materialized (
+    select row_no, gateway, account, kind, external_id, settlement_ref, amount, currency, fee,
+           tax, net, occurred_on, repeated
+      from settlement_lines
+     where org_id = $1 and file_no = $2 and row_no > $3 and row_no <= $3 + ${ROWS_TOGETHER}
+     order by row_no
+  ), found as (${RECORDS}
+  ), matched as (
+    insert into recon_matches (org_id, file_no, row_no, record_id, reversal, whole, amount, run_no,
+      rule, agrees, candidates)
+    select $1, $2, row_no, record_id, reversal, true, amount, $4, 'id',
+           ${AGREES.id | AGREES.amount | AGREES.currency}
+             + case when fee is not null and recorded_fee is not null then ${AGREES.fee} else 0 end
+             + case when tax is not null and recorded_tax is not null then ${AGREES.tax} else 0 end
+             + case when same_day then ${AGREES.day} else 0 end
+             + case when net = due then ${AGREES.net} else 0 end,
+           1
+      from found
+     where amount = recorded and amount > 0 and currency = recorded_currency
+       and coalesce(fee, 0) = coalesce(recorded_fee, 0) and (fee is null) <= (recorded_fee is null)
+       and coalesce(tax, 0) = coalesce(recorded_tax, 0)
+       and repeated = 0
+     order by row_no
+    ${onConflict}
+    returning row_no
+  ), batches as (
+    insert into recon_batches as b (org_id, gateway, account, settlement_ref, currency, lines, net,
+      run_no)
+    select $1, gateway, account, settlement_ref, min(currency), count(*), sum(net), $4
+      from lines where settlement_ref is not null and repeated = 0
+     group by gateway, account, settlement_ref
+     order by gateway, account, settlement_ref
+    on conflict (settlement_ref, account, gateway, org_id)
+    do update set lines = b.lines + excluded.lines, net = b.net + excluded.net,
+                  run_no = excluded.run_no
+  ), left_open as (
+    insert into recon_open_lines (org_id, file_no, row_no, run_no)
+    select $1, $2, row_no, $4 from lines
+     where not exists (select from matched m where m.row_no = lines.row_no)
+    returning 1
+  )
+  select (select count(*)::integer from lines) as seen,
+         (select count(*)::integer from matched) as matched,
+         (select count(*)::integer from left_open) as open`
+
+const TAKE = take('')
+const TAKE_THE_FIRST = take('on conflict do nothing')
+const UNIQUE_VIOLATION = '23505'
+
+export interface Taken {
+  seen: number
+  matched: number
+  open: number
+}
+
+/**
+ * Takes in the rows of a file after `after`, `ROWS_TOGETHER` of them; each is taken in once. Of two
+ * lines that name the same record the first is taken. Looking for such before each insert takes a
+ * third of the time, so that it is done only where the index found one.
+ */
+export async function takeLines(
+  trx: Trx,
+  runNo: number,
+  fileNo: number,
+  after: number,
+): Promise<Taken> {
+  const params = [trx.scope, fileNo, after, runNo]
+  await trx.query(`set local work_mem = '64MB'`)
+  await trx.query('savepoint taking')
+  try {
+    return takenOf(await trx.query<Taken>(TAKE, params))
+  } catch (error) {
+    if (sqlStateOf(error) !== UNIQUE_VIOLATION) {
+      throw error
+    }
+    await trx.query('rollback to savepoint taking')
+    return takenOf(await trx.query<Taken>(TAKE_THE_FIRST, params))
+  }
+}
+
+function takenOf([taken]: readonly Taken[]): Taken {
+  return taken ?? { seen: 0, matched: 0, open: 0 }
+}

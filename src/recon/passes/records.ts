@@ -1,0 +1,116 @@
+/** The other side: records of ours that no line has told of yet, carried until one does. */
+import type { IsoDate } from '../../base/clock.ts'
+import type { Trx } from '../../base/db.ts'
+
+/** Records in one transaction. */
+export const RECORDS_TOGETHER = 200_000
+
+interface Side {
+  /** The id's column and its table. */
+  id: string
+  table: string
+  /** The columns of `recon_open_records` after its id, and which rows have them. */
+  columns: string
+  where: string
+}
+
+const DAY = (column: string) => `(${column} at time zone 'Asia/Kolkata')::date`
+
+/** Where records come from, in the order in which they are looked through. */
+export const SIDES = {
+  payments: {
+    id: 'payment_id',
+    table: 'payments',
+    columns: `false as reversal, 'payment' as kind, gateway, account,
+      gateway_payment_id as external_id, null as payment_ref, order_ref, bank_reference, amount,
+      fee, tax, currency, ${DAY('captured_at')} as occurred_on`,
+    where: `state = 'captured' and gateway is not null`,
+  },
+  refunds: {
+    id: 'refund_id',
+    table: 'refunds',
+    columns: `false as reversal, 'refund' as kind, gateway, account,
+      gateway_refund_id as external_id, gateway_payment_id as payment_ref, null as order_ref,
+      bank_reference, amount, fee, tax, currency, ${DAY('processed_at')} as occurred_on`,
+    where: `state in ('processed', 'returned') and processed_at is not null`,
+  },
+  refunds_back: {
+    id: 'refund_id',
+    table: 'refunds',
+    columns: `true as reversal, 'refund' as kind, gateway, account,
+      gateway_refund_id as external_id, gateway_payment_id as payment_ref, null as order_ref,
+      null as bank_reference, amount, null::bigint as fee, null::bigint as tax, currency,
+      ${DAY('coalesce(failed_at, processed_at)')} as occurred_on`,
+    where: `state = 'returned'`,
+  },
+  transfers: {
+    id: 'transfer_id',
+    table: 'gateway_transfers',
+    columns: `false as reversal, 'transfer' as kind, gateway, account,
+      gateway_transfer_id as external_id, source as payment_ref, null as order_ref,
+      null as bank_reference, amount, fee, tax, currency, ${DAY('processed_at')} as occurred_on`,
+    where: `processed_entry is not null and amount is not null`,
+  },
+  disputes: {
+    id: 'dispute_id',
+    table: 'disputes',
+    columns: `false as reversal, 'dispute' as kind, gateway, account,
+      gateway_dispute_id as external_id, gateway_payment_id as payment_ref, null as order_ref,
+      null as bank_reference, amount, null::bigint as fee, null::bigint as tax, currency,
+      ${DAY('began_at')} as occurred_on`,
+    where: `held <> 0 or lost > 0`,
+  },
+} as const satisfies Readonly<Record<string, Side>>
+
+export type SideName = keyof typeof SIDES
+
+export interface Looked {
+  /** The last id that was looked at; null where there are no more. */
+  last: string | null
+  seen: number
+  open: number
+}
+
+/**
+ * Carries the records of a part of a table that happened by `asOf` and that no line told of. What
+ * is carried already is left as it is.
+ */
+export async function carryRecords(
+  trx: Trx,
+  runNo: number,
+  side: SideName,
+  { after, asOf }: { after: string; asOf: IsoDate },
+): Promise<Looked> {
+  const { id, table, columns, where } = SIDES[side]
+  const [looked] = await trx.query<Looked>(
+    `with part as materialized (
+       select ${id} as record_id from ${table}
+        where org_id = $1 and ${id} > $2 order by ${id} limit ${RECORDS_TOGETHER}
+     ), records as (
+       select ${id} as record_id, ${columns} from ${table}
+        where org_id = $1 and ${id} > $2 and ${id} <= (select max(record_id) from part)
+          and (${where})
+     ), open as (
+       insert into recon_open_records (org_id, record_id, reversal, kind, gateway, account,
+         external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
+         occurred_on, run_no)
+       select $1, r.*, $4 from records r
+        where r.occurred_on <= $3::date
+          and not exists (
+            select from recon_matches m
+             where m.record_id = r.record_id and m.reversal = r.reversal and m.org_id = $1
+               and m.undone_at is null and m.whole)
+          and not exists (
+            select from recon_matches m
+             where m.record_id = r.record_id and m.reversal = r.reversal and m.org_id = $1
+               and m.undone_at is null and not m.whole)
+       on conflict do nothing
+       returning 1
+     )
+     select (select max(record_id) from part) as last,
+            (select count(*)::integer from part) as seen,
+            (select count(*)::integer from open) as open`,
+    [trx.scope, after, asOf, runNo],
+  )
+  return looked ?? { last: null, seen: 0, open: 0 }
+}

@@ -1,0 +1,218 @@
+/** What the first pass left, looked at line by line with whatever our books know of it. */
+import type { Trx } from '../../base/db.ts'
+import type { Group, Line, OpenRecord } from '../match/decide.ts'
+import { windowOf, type Wanting } from '../match/fallback.ts'
+import type { Rules } from '../match/rules.ts'
+
+/** Open lines in hand at a time; more are parted by what they name. */
+export const LINES_TOGETHER = 40_000
+/** As many candidates as are looked at; from two on it is ambiguous. */
+const CANDIDATES_MAX = 5
+
+const KIND_OF_RECORD = `case l.kind when 'refund_reversal' then 'refund'
+  when 'transfer_reversal' then 'transfer' when 'dispute_reversal' then 'dispute' else l.kind end`
+const IS_REVERSAL = `(l.kind in ('refund_reversal', 'transfer_reversal', 'dispute_reversal'))`
+
+// A row-level policy keeps what it does not know to be harmless out of index conditions: COALESCE.
+const KNOWN_ID = `case when l.kind = 'payment' then p.payment_id else f.refund_id end`
+
+const LINE = `l.file_no, l.row_no, l.repeated, l.gateway, l.account, l.kind, l.external_id,
+  l.order_ref, l.settlement_ref, l.amount, l.fee, l.tax, l.net, l.currency, l.occurred_on`
+
+interface LineRow {
+  file_no: number
+  row_no: number
+  repeated: number
+  gateway: string
+  account: string
+  kind: Line['kind']
+  external_id: string | null
+  order_ref: string | null
+  settlement_ref: string | null
+  amount: bigint
+  fee: bigint | null
+  tax: bigint | null
+  net: bigint
+  currency: string
+  occurred_on: string | null
+}
+
+interface RecordRow {
+  record_id: string
+  reversal: boolean
+  external_id: string
+  order_ref: string | null
+  amount: string
+  fee: string | null
+  tax: string | null
+  currency: string
+  occurred_on: string
+}
+
+interface NamedRow extends LineRow {
+  record: RecordRow | null
+  told_before: string | null
+  state: string | null
+}
+
+/** How many parts the open lines make. */
+export async function countParts(trx: Trx): Promise<number> {
+  const [row] = await trx.query<{ open: number }>(
+    `select count(*)::integer as open from recon_open_lines where org_id = $1`,
+    [trx.scope],
+  )
+  return Math.max(1, Math.ceil((row?.open ?? 0) / LINES_TOGETHER))
+}
+
+/** The open lines of a part in groups that name one thing, in the order in which they came. */
+export async function loadGroups(trx: Trx, part: number, parts: number): Promise<Group[]> {
+  const rows = await trx.query<NamedRow>(
+    `select ${LINE}, r.record, m.told_before, s.state
+       from recon_open_lines o
+      cross join lateral (
+        select * from settlement_lines
+         where file_no = o.file_no and row_no = o.row_no and org_id = $1 limit 1
+      ) l
+       left join lateral (
+         select to_jsonb(r) || jsonb_build_object('amount', r.amount::text, 'fee', r.fee::text,
+                  'tax', r.tax::text) as record
+           from recon_open_records r
+          where r.external_id = l.external_id and r.org_id = $1 and r.gateway = l.gateway
+            and r.account = l.account and r.kind = ${KIND_OF_RECORD}
+            and r.reversal = ${IS_REVERSAL}
+          limit 1
+       ) r on true
+       left join lateral (
+         select p.payment_id, p.state from payments p
+          where l.kind = 'payment' and p.org_id = $1 and p.gateway = l.gateway
+            and p.account = l.account and p.gateway_payment_id = l.external_id
+          limit 1
+       ) p on true
+       left join lateral (
+         select f.refund_id, f.state from refunds f
+          where l.kind in ('refund', 'refund_reversal') and f.gateway_refund_id = l.external_id
+            and f.account = l.account and f.gateway = l.gateway and f.org_id = $1
+          limit 1
+       ) f on true
+       left join lateral (
+         select record_id as told_before from recon_matches m
+          where m.record_id = ${KNOWN_ID} and m.org_id = $1
+            and m.reversal = ${IS_REVERSAL} and m.whole and m.undone_at is null
+          union all
+         select record_id from recon_matches m
+          where m.record_id = ${KNOWN_ID} and m.org_id = $1
+            and m.reversal = ${IS_REVERSAL} and not m.whole and m.undone_at is null
+          limit 1
+       ) m on true
+      cross join lateral (select coalesce(p.state, f.state) as state) s
+      where o.org_id = $1 and mod(abs(hashtext(coalesce(l.external_id, ''))), $3::integer) = $2
+      order by l.file_no, l.row_no`,
+    [trx.scope, part, parts],
+  )
+  const groups = new Map<string, Group & { lines: Line[] }>()
+  for (const row of rows) {
+    const line = lineOf(row)
+    const alone = `${line.fileNo} ${line.rowNo}`
+    const key =
+      line.externalId === null
+        ? alone
+        : [row.gateway, row.account, row.kind, row.external_id].join(' ')
+    const group = groups.get(key)
+    if (group === undefined) {
+      groups.set(key, {
+        lines: [line],
+        record: row.record === null ? null : recordOf(row.record),
+        toldBefore: row.told_before,
+        state: row.state,
+      })
+    } else {
+      group.lines.push(line)
+    }
+  }
+  return [...groups.values()]
+}
+
+/** Lines that name nothing our books know, each with the open records that it could mean. */
+export async function loadWanting(
+  trx: Trx,
+  lines: readonly Line[],
+  rules: Rules,
+): Promise<Wanting[]> {
+  const windows = lines.map((line) => windowOf(line, rules))
+  const rows = await trx.query<{ place: number; how: 'order' | 'amount'; record: RecordRow }>(
+    `select w.place::integer - 1 as place, c.how,
+            to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
+              'tax', c.tax::text) as record
+       from unnest($2::integer[], $3::integer[], $4::date[], $5::date[])
+              with ordinality as w (file_no, row_no, first, last, place)
+      cross join lateral (
+        select * from settlement_lines
+         where org_id = $1 and file_no = w.file_no and row_no = w.row_no limit 1
+      ) l
+      cross join lateral (
+        (select 'order' as how, r.* from recon_open_records r
+          where r.order_ref = l.order_ref and r.org_id = $1 and r.gateway = l.gateway
+            and r.account = l.account and r.kind = ${KIND_OF_RECORD}
+            and r.reversal = ${IS_REVERSAL} and r.amount = l.amount and r.currency = l.currency
+          order by r.record_id limit ${CANDIDATES_MAX})
+         union all
+        (select 'amount', r.* from recon_open_records r
+          where r.amount = l.amount and r.org_id = $1 and r.gateway = l.gateway
+            and r.account = l.account and r.kind = ${KIND_OF_RECORD}
+            and r.reversal = ${IS_REVERSAL} and r.currency = l.currency
+            and (w.first is null or r.occurred_on between w.first and w.last)
+          order by r.record_id limit ${CANDIDATES_MAX})
+      ) c
+      order by w.place, c.record_id`,
+    [
+      trx.scope,
+      lines.map(({ fileNo }) => fileNo),
+      lines.map(({ rowNo }) => rowNo),
+      windows.map((window) => window?.from ?? null),
+      windows.map((window) => window?.to ?? null),
+    ],
+  )
+  const found = lines.map((line) => ({
+    line,
+    byOrder: [] as OpenRecord[],
+    byAmount: [] as OpenRecord[],
+  }))
+  for (const { place, how, record } of rows) {
+    found[place]?.[how === 'order' ? 'byOrder' : 'byAmount'].push(recordOf(record))
+  }
+  return found
+}
+
+function lineOf(row: LineRow): Line {
+  return {
+    fileNo: row.file_no,
+    rowNo: row.row_no,
+    repeated: row.repeated,
+    gateway: row.gateway,
+    account: row.account,
+    kind: row.kind,
+    externalId: row.external_id,
+    orderRef: row.order_ref,
+    settlementRef: row.settlement_ref,
+    amount: row.amount,
+    fee: row.fee,
+    tax: row.tax,
+    net: row.net,
+    currency: row.currency,
+    occurredOn: row.occurred_on,
+  }
+}
+
+function recordOf(row: RecordRow): OpenRecord {
+  return {
+    recordId: row.record_id,
+    reversal: row.reversal,
+    externalId: row.external_id,
+    orderRef: row.order_ref,
+    amount: BigInt(row.amount),
+    fee: row.fee === null ? null : BigInt(row.fee),
+    tax: row.tax === null ? null : BigInt(row.tax),
+    currency: row.currency,
+    occurredOn: row.occurred_on,
+  }
+}
