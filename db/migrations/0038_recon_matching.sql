@@ -85,7 +85,7 @@ create table recon_batches (
   net bigint not null,
   -- The last run that added to it.
   run_no integer not null,
-  primary key (settlement_ref, account, gateway, org_id)
+  primary key (settlement_ref, currency, account, gateway, org_id)
 );
 create index recon_batches_by_run on recon_batches (run_no, org_id);
 

@@ -17,6 +17,8 @@ export interface Wanting {
   line: Line
   /** Of the same kind, gateway, account, amount and currency. */
   byOrder: readonly OpenRecord[]
+  /** Disputes of the payment that it names: gateways call a dispute and its line differently. */
+  byPayment: readonly OpenRecord[]
   /** And inside its window of days. */
   byAmount: readonly OpenRecord[]
 }
@@ -24,7 +26,7 @@ export interface Wanting {
 interface Proposal {
   line: Line
   record: OpenRecord
-  rule: 'order' | 'unique'
+  rule: 'order' | 'reference' | 'unique'
   candidates: number
 }
 
@@ -49,8 +51,8 @@ export function decideFallbacks(wanting: readonly Wanting[]): Decided {
     }
   }
   for (const claim of claims.values()) {
-    const byOrder = claim.filter(({ rule }) => rule === 'order')
-    const sure = byOrder.length > 0 ? byOrder : claim
+    const named = claim.filter(({ rule }) => rule !== 'unique')
+    const sure = named.length > 0 ? named : claim
     const winner = sure.length === 1 ? sure[0] : undefined
     if (winner !== undefined) {
       accept(winner, decided)
@@ -69,8 +71,8 @@ function accept({ line, record, rule, candidates }: Proposal, decided: Decided):
 }
 
 function proposalOf(one: Wanting, decided: Decided): Proposal | null {
-  const { line, byOrder, byAmount } = one
-  const candidates = byOrder.length > 0 ? byOrder : byAmount
+  const { line, byOrder, byPayment, byAmount } = one
+  const candidates = [byOrder, byPayment].find(({ length }) => length > 0) ?? byAmount
   const [only] = candidates
   const detail = { candidates: candidates.map(({ recordId }) => recordId) }
   const refuse = (kind: ExceptionKind): null => {
@@ -79,6 +81,9 @@ function proposalOf(one: Wanting, decided: Decided): Proposal | null {
   }
   if (only === undefined) {
     return refuse('missing_internal')
+  }
+  if (candidates === byPayment && candidates.length === 1) {
+    return { line, record: only, rule: 'reference', candidates: 1 }
   }
   const namesAnother = line.externalId !== null || (line.orderRef !== null && byOrder.length === 0)
   if (namesAnother) {

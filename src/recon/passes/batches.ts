@@ -53,12 +53,14 @@ export async function loadBatches(
             and r.settlement_ref = e.detail ->> 'settlement'
        ) b
        left join lateral (
-         select settlement_id, amount, settled_at from settlements
+         select settlement_id, amount, currency, settled_at from settlements
           where gateway_settlement_id = b.settlement_ref and account = b.account
             and gateway = b.gateway and org_id = $1
           limit 1
        ) s on true
-      where (b.settlement_ref, b.account, b.gateway) > ($3, $4, $5)
+      -- A line in another currency is a break of its own; sums of two currencies are none.
+      where b.currency = coalesce(s.currency, b.currency)
+        and (b.settlement_ref, b.account, b.gateway) > ($3, $4, $5)
       order by b.settlement_ref, b.account, b.gateway
       limit ${TOGETHER}`,
     [trx.scope, runNo, after.settlement, after.account, after.gateway],

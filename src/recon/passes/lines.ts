@@ -99,11 +99,10 @@ const take = (onConflict: string): string => `
   ), batches as (
     insert into recon_batches as b (org_id, gateway, account, settlement_ref, currency, lines, net,
       run_no)
-    select $1, gateway, account, settlement_ref, min(currency), count(*), sum(net), $4
+    select $1, gateway, account, settlement_ref, currency, count(*), sum(net), $4
       from lines where settlement_ref is not null and repeated = 0
-     group by gateway, account, settlement_ref
-     order by gateway, account, settlement_ref
-    on conflict (settlement_ref, account, gateway, org_id)
+     group by gateway, account, settlement_ref, currency
+    on conflict (settlement_ref, currency, account, gateway, org_id)
     do update set lines = b.lines + excluded.lines, net = b.net + excluded.net,
                   run_no = excluded.run_no
   ), left_open as (

@@ -49,6 +49,8 @@ interface RecordRow {
   occurred_on: string
 }
 
+type How = 'order' | 'payment' | 'amount'
+
 interface NamedRow extends LineRow {
   record: RecordRow | null
   told_before: string | null
@@ -139,7 +141,7 @@ export async function loadWanting(
   rules: Rules,
 ): Promise<Wanting[]> {
   const windows = lines.map((line) => windowOf(line, rules))
-  const rows = await trx.query<{ place: number; how: 'order' | 'amount'; record: RecordRow }>(
+  const rows = await trx.query<{ place: number; how: How; record: RecordRow }>(
     `select w.place::integer - 1 as place, c.how,
             to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
               'tax', c.tax::text) as record
@@ -154,6 +156,13 @@ export async function loadWanting(
           where r.order_ref = l.order_ref and r.org_id = $1 and r.gateway = l.gateway
             and r.account = l.account and r.kind = ${KIND_OF_RECORD}
             and r.reversal = ${IS_REVERSAL} and r.amount = l.amount and r.currency = l.currency
+          order by r.record_id limit ${CANDIDATES_MAX})
+         union all
+        (select 'payment', r.* from recon_open_records r
+          where l.kind in ('dispute', 'dispute_reversal') and r.payment_ref = l.payment_ref
+            and r.org_id = $1 and r.gateway = l.gateway and r.account = l.account
+            and r.kind = 'dispute' and r.reversal = ${IS_REVERSAL} and r.amount = l.amount
+            and r.currency = l.currency
           order by r.record_id limit ${CANDIDATES_MAX})
          union all
         (select 'amount', r.* from recon_open_records r
@@ -175,10 +184,12 @@ export async function loadWanting(
   const found = lines.map((line) => ({
     line,
     byOrder: [] as OpenRecord[],
+    byPayment: [] as OpenRecord[],
     byAmount: [] as OpenRecord[],
   }))
+  const listOf = { order: 'byOrder', payment: 'byPayment', amount: 'byAmount' } as const
   for (const { place, how, record } of rows) {
-    found[place]?.[how === 'order' ? 'byOrder' : 'byAmount'].push(recordOf(record))
+    found[place]?.[listOf[how]].push(recordOf(record))
   }
   return found
 }

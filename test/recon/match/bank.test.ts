@@ -1,0 +1,116 @@
+/** Tests of credits at the bank: whose settlement came in them, and what is never guessed. */
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { decideBank, type BankLine, type OpenSettlement } from '../../../src/recon/match/bank.ts'
+import { DEFAULT_RULES } from '../../../src/recon/match/rules.ts'
+import { subsetOf } from '../../../src/recon/match/subset.ts'
+import { credit, settlement } from './examples.ts'
+
+function decide(
+  lines: readonly BankLine[],
+  settlements: readonly OpenSettlement[],
+  until: string | null = '2026-06-12',
+): string[] {
+  const decided = decideBank(lines, settlements, { rules: DEFAULT_RULES, until })
+  return [
+    ...decided.matches.map((one) => `${one.line.rowNo} ${one.rule} ${one.settlement.settlementId}`),
+    ...decided.breaks.map((one) => `${one.subject}: ${one.kind} ${one.amount}`),
+  ]
+}
+
+describe('a credit at the bank', () => {
+  it('is matched by its UTR, whatever the bank wrote around it', () => {
+    const line = credit({ tokens: ['NEFT12', 'AXISCN1153863727'], gateways: [] })
+    expect(decide([line], [settlement()])).to.deep.equal(['1 utr stl_1'])
+  })
+
+  it('is matched with several settlements of one UTR by their sum', () => {
+    const line = credit({ tokens: ['AXISCN1153863727'], amount: 1_500_000n })
+    const two = [settlement(), settlement({ settlementId: 'stl_2', amount: 500_000n })]
+    expect(decide([line], two)).to.deep.equal(['1 sum_by_utr stl_1', '1 sum_by_utr stl_2'])
+  })
+
+  it('is a break where the UTR is right and the amount is not, and is not matched otherwise', () => {
+    const line = credit({ tokens: ['AXISCN1153863727'], amount: 999_900n })
+    const other = settlement({ settlementId: 'stl_2', utr: null, amount: 999_900n })
+    expect(decide([line], [settlement(), other])).to.deep.equal([
+      'bank 2 1: batch_total_mismatch 100',
+    ])
+  })
+
+  it('comes a second time under the same UTR', () => {
+    const line = credit({ tokens: ['AXISCN1153863727'] })
+    expect(decide([line, { ...line, rowNo: 2 }], [settlement()])).to.deep.equal([
+      '1 utr stl_1',
+      'bank 2 2: duplicate_external 1000000',
+    ])
+  })
+
+  it('without a UTR is matched if it speaks of the gateway and only one settlement fits', () => {
+    const nameless = settlement({ utr: null })
+    expect(decide([credit()], [nameless])).to.deep.equal(['1 unique stl_1'])
+    expect(decide([credit({ gateways: [] })], [nameless])).to.deep.equal([])
+    expect(decide([credit({ gateways: ['payu'] })], [nameless])).to.deep.equal([
+      'bank 2 1: missing_internal 1000000',
+    ])
+    expect(decide([credit({ bookedOn: '2026-06-22' })], [nameless])).to.deep.equal([
+      'bank 2 1: missing_internal 1000000',
+    ])
+  })
+
+  it('is ambiguous where two settlements or two credits are the same', () => {
+    const twin = settlement({ settlementId: 'stl_2' })
+    expect(decide([credit()], [settlement(), twin])).to.deep.equal(['bank 2 1: ambiguous 1000000'])
+    expect(decide([credit(), credit({ rowNo: 2 })], [settlement()])).to.deep.equal([
+      'bank 2 1: ambiguous 1000000',
+      'bank 2 2: ambiguous 1000000',
+    ])
+  })
+
+  it('is matched with the only sum of several settlements, unless chance could make it', () => {
+    const parts = [700_000n, 300_000n, 111_111n].map((amount, n) =>
+      settlement({ settlementId: `stl_${n}`, utr: null, amount }),
+    )
+    expect(decide([credit()], parts)).to.deep.equal(['1 subset stl_0', '1 subset stl_1'])
+    const many = Array.from({ length: 12 }, (_none, n) =>
+      settlement({
+        settlementId: `stl_${String(n).padStart(2, '0')}`,
+        utr: null,
+        amount: 100_000n + BigInt(n),
+      }),
+    )
+    expect(decide([credit()], many)).to.deep.equal(['bank 2 1: search_cap 1000000'])
+  })
+
+  it('is missing when the statements go beyond the day on which it was due', () => {
+    expect(decide([], [settlement()], '2026-06-12')).to.deep.equal([])
+    expect(decide([], [settlement()], null)).to.deep.equal([])
+    expect(decide([], [settlement()], '2026-06-20')).to.deep.equal([
+      'credit of stl_1: missing_external 1000000',
+    ])
+  })
+})
+
+describe('a sum of some amounts', () => {
+  it('is found as trying all of them finds it', () => {
+    const amounts = fc.array(fc.bigInt(1n, 60n), { maxLength: 9 })
+    fc.assert(
+      fc.property(amounts, fc.bigInt(1n, 200n), (all, sum) => {
+        const ways = Array.from({ length: 2 ** all.length }, (_none, mask) =>
+          all.map((_amount, place) => place).filter((place) => (mask >> place) % 2 === 1),
+        ).filter((way) => way.reduce((total, place) => total + (all[place] ?? 0n), 0n) === sum)
+        const found = subsetOf(all, sum, 1_000_000)
+        if (ways.length === 1) {
+          expect(found).to.deep.equal({ how: 'one', items: ways[0] })
+        } else {
+          expect(found.how).to.equal(ways.length === 0 ? 'none' : 'several')
+        }
+      }),
+    )
+  })
+
+  it('is given up after so many steps, and says so', () => {
+    const amounts = Array.from({ length: 30 }, (_none, n) => BigInt(2 * (1000 + n)))
+    expect(subsetOf(amounts, 20_101n, 10_000)).to.deep.equal({ how: 'cap' })
+  })
+})
