@@ -2,7 +2,7 @@
 import knexModule, { type Knex } from 'knex'
 import pg from 'pg'
 import type { Log } from './log.ts'
-import { readOnly, transact, transactOnce } from './transaction.ts'
+import { bulk, readOnly, transact, transactOnce } from './transaction.ts'
 import { openTurns } from './turns.ts'
 
 /** Whose rows a transaction may see: one organisation's, or (intake, sweep) everybody's. */
@@ -15,6 +15,12 @@ export interface Trx {
   query<Row extends object>(sql: string, params?: readonly unknown[]): Promise<Row[]>
   /** Runs what the query builder made. */
   run<Row extends object>(query: Knex.QueryBuilder): Promise<Row[]>
+}
+
+/** An open transaction that may also send rows as COPY takes them. */
+export interface BulkTrx extends Trx {
+  /** Runs `copy … from stdin` with these pieces of text; gives how many rows came in. */
+  copyIn(sql: string, pieces: AsyncIterable<string>): Promise<number>
 }
 
 export interface TransactOptions {
@@ -54,6 +60,11 @@ export interface Database {
   /** A read-only transaction with one snapshot for all its queries. */
   read<T>(scope: Scope, work: (trx: Trx) => Promise<T>): Promise<T>
   /**
+   * A READ COMMITTED transaction for many rows at once, whose statements may take minutes. `work`
+   * reads what it sends anew where Postgres undid it.
+   */
+  bulk<T>(scope: number, work: (trx: BulkTrx) => Promise<T>): Promise<T>
+  /**
    * One statement across organisations in a transaction of its own, READ COMMITTED, in one round
    * trip: for the intake's insert and for looking up what waits.
    */
@@ -79,6 +90,7 @@ export interface DatabaseOptions {
 export const build: Knex = knexModule({ client: 'pg' })
 
 const SYSTEM_POOL_SIZE = 4
+const BULK_POOL_SIZE = 2
 /** One writer of an organisation works while the next one waits for it in Postgres; no more. */
 const WRITERS_TOGETHER = 2
 const CONNECT_TIMEOUT_MS = 5000
@@ -86,6 +98,7 @@ const CONNECT_TIMEOUT_MS = 5000
 const LIMITS = {
   own: { statementMs: 20_000, silenceMs: 25_000 },
   system: { statementMs: 5000, silenceMs: 8000 },
+  bulk: { statementMs: 10 * 60_000, silenceMs: 11 * 60_000 },
   patient: { statementMs: 30 * 60_000, silenceMs: 31 * 60_000 },
 } as const
 /** A transaction whose process was frozen gives its locks back after this time. */
@@ -115,6 +128,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   )
   const turns = openTurns(WRITERS_TOGETHER, LIMITS.own.statementMs)
   const system = openPool(options, SYSTEM_POOL_SIZE, LIMITS.system, ' -c bahi.org_id=all')
+  // COPY cannot share a connection with statements that follow each other without waiting.
+  const bulkPool = openPool(options, BULK_POOL_SIZE, LIMITS.bulk, '', false)
   return {
     pool,
     async statement<Row extends object>(sql: string, params?: readonly unknown[]) {
@@ -135,11 +150,12 @@ export function openDatabase(options: DatabaseOptions): Database {
         async () => await transactOnce(pool, scope, statement, queue),
       ),
     read: async (scope, work) => await readOnly(pool, scope, work),
+    bulk: async (scope, work) => await bulk(bulkPool, scope, work),
     async ping(timeoutMs) {
       await Promise.all([ping(pool, timeoutMs), ping(system, timeoutMs)])
     },
     close: async () => {
-      await Promise.all([pool.end(), system.end()])
+      await Promise.all([pool.end(), system.end(), bulkPool.end()])
     },
   }
 }
@@ -149,6 +165,7 @@ function openPool(
   size: number,
   limits: { statementMs: number; silenceMs: number },
   settings = '',
+  pipeline = true,
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
@@ -163,7 +180,7 @@ function openPool(
     // Where the login is the owner or a superuser, it still works as the application's role.
     options: `-c role=bahi_app${settings}`,
     // Statements may follow each other without waiting; who awaits each notices nothing.
-    pipeline: true,
+    pipeline,
   })
   // An idle connection that breaks is replaced by the pool; without a listener it ends the process.
   pool.on('error', (error) => {

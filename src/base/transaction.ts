@@ -1,9 +1,12 @@
 /** Transactions on pooled connections: begun with the organisation set, run again where undone. */
 import type { Knex } from 'knex'
 import type pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isConnectionError, isTimedOut, sqlStateOf } from './database-error.ts'
-import type { Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
+import type { BulkTrx, Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
 import { serializationRetries } from './metrics.ts'
 import { Problem } from './problem.ts'
 import { inSpan, spanEvent } from './tracing.ts'
@@ -64,6 +67,30 @@ export async function readOnly<T>(
       await onConnection(pool, async (client, discard) => {
         await begin(client, scope, mode, null)
         return await finish(client, work, { scope, lock: null, discard })
+      }),
+  )
+}
+
+/** A transaction in which rows may be copied in; `pool` sends nothing before the last answer. */
+export async function bulk<T>(
+  pool: pg.Pool,
+  scope: number,
+  work: (trx: BulkTrx) => Promise<T>,
+): Promise<T> {
+  const mode = 'read committed'
+  return await again(
+    mode,
+    scope,
+    async () =>
+      await onConnection(pool, async (client, discard) => {
+        const copyIn = async (sql: string, pieces: AsyncIterable<string>): Promise<number> => {
+          const copy = client.query(copyFrom(sql))
+          await pipeline(Readable.from(pieces, { highWaterMark: 1 }), copy)
+          return copy.rowCount
+        }
+        await begin(client, scope, mode, null)
+        const how = { scope, lock: null, discard }
+        return await finish(client, async (trx) => await work({ ...trx, copyIn }), how)
       }),
   )
 }
