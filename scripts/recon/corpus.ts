@@ -52,15 +52,16 @@ export function corpusOf(seed: string, rows: number): Corpus {
   ) as Record<CorpusGateway, SettledLine[]>
   const chance = randomFrom(`${seed}/bank`)
   const settlements = GATEWAYS.flatMap((gateway) => settlementsOf(settled[gateway], chance))
+  const sums = sumsAtTheBank()
   return {
     records: lives.flatMap((one) => one.records),
-    settlements,
+    settlements: [...settlements, ...sums.settlements],
     reports: {
       razorpay: reportOf('razorpay', settled.razorpay),
       payu: reportOf('payu', settled.payu),
       stripe: reportOf('stripe', settled.stripe),
     },
-    statement: statementOf(settlements, chance),
+    statement: statementOf(settlements, sums.rows, chance),
   }
 }
 
@@ -142,9 +143,60 @@ const CREDITS = [
   ['wrong_name', 3],
 ] as const
 
+interface TruthRow extends BankRow {
+  expected: string
+}
+
+/**
+ * Settlements that came in one credit which names none of them: two that nothing else comes to,
+ * two of one amount, and more than are tried.
+ */
+function sumsAtTheBank(): { settlements: BookSettlement[]; rows: TruthRow[] } {
+  const made = (
+    gateway: CorpusGateway,
+    on: string,
+    amounts: readonly bigint[],
+    expectedCredit: string,
+  ): BookSettlement[] =>
+    amounts.map((amount, n) => ({
+      settlementId: `stl_01jwd${gateway.slice(0, 1)}${String(n).padStart(20, '0')}`,
+      gateway,
+      externalId: `sum_${n}`,
+      utr: null,
+      amount,
+      on,
+      expectedTotal: '',
+      expectedCredit,
+    }))
+  const pair = made('payu', '2026-07-03', [123_456_700n, 98_765_400n], '')
+  const twins = made('stripe', '2026-07-03', [55_555_500n, 55_555_500n], 'missing_external')
+  const many = Array.from({ length: 40 }, (_none, n) => BigInt(1_000_000 + n * 7001))
+  const crowd = made('razorpay', '2026-07-06', many, 'missing_external')
+  const row = (gateway: string, on: string, amount: bigint, expected: string): TruthRow => {
+    return { on, narration: `BY TRANSFER ${gateway}`, reference: '', amount, expected }
+  }
+  return {
+    settlements: [...pair, ...twins, ...crowd],
+    rows: [
+      row(
+        'PAYU',
+        '2026-07-03',
+        222_222_100n,
+        `both ${pair.map((one) => one.settlementId).join(' ')}`,
+      ),
+      row('STRIPE', '2026-07-03', 55_555_500n, 'ambiguous'),
+      row('RAZORPAY', '2026-07-06', 5_000_321n, 'search_cap'),
+    ],
+  }
+}
+
 /** The bank's credits for the settlements, among other things that a bank writes. */
-function statementOf(settlements: BookSettlement[], chance: Random): CorpusFile {
-  const rows: (BankRow & { expected: string })[] = []
+function statementOf(
+  settlements: BookSettlement[],
+  sums: readonly TruthRow[],
+  chance: Random,
+): CorpusFile {
+  const rows: TruthRow[] = [...sums]
   for (const settlement of settlements) {
     const { gateway, utr, amount, on, settlementId } = settlement
     const named = { on, reference: utr ?? '', amount }

@@ -65,7 +65,7 @@ const FORMS: Readonly<Record<CorpusGateway, Form>> = {
       { payment: 'capture', refund: 'refund', adjustment: 'Adjustment_credit', other: 'mystery' }[
         line.kind
       ],
-      line.externalId === null ? null : line.paymentRef,
+      line.kind === 'payment' ? line.externalId : line.paymentRef,
       line.kind === 'refund' ? line.externalId : `5${line.paymentRef.slice(1)}${line.lineNo}`,
       amountOf(line),
       line.fee === null ? null : decimal(line.fee - (line.tax ?? 0n)),

@@ -43,24 +43,33 @@ export interface BankDecided {
   breaks: Break[]
 }
 
+interface Known {
+  /** Settlements that a credit told of in an earlier run. */
+  before: readonly OpenSettlement[]
+  rules: Rules
+  /** The last day that the statements cover. */
+  until: IsoDate | null
+}
+
 /** How unlikely a sum has to be by chance: one in so many. */
 const CHANCE = 1000n
 
 /**
  * Decides on all open credits and settlements together, from the surest to the least sure; each
  * settlement is in one credit at the most. A credit that a UTR names is never matched otherwise,
- * and one that names neither UTR nor gateway is not matched at all. `until` is the last day that
- * the statements cover.
+ * and one that names neither UTR nor gateway is not matched at all.
  */
 export function decideBank(
   lines: readonly BankLine[],
   settlements: readonly OpenSettlement[],
-  { rules, until }: { rules: Rules; until: IsoDate | null },
+  { before, rules, until }: Known,
 ): BankDecided {
   const decided: BankDecided = { matches: [], breaks: [] }
   const open = new Map(settlements.map((one) => [one.settlementId, one]))
   const credits = lines.filter(({ amount }) => amount > 0n)
-  const nameless = byUtr(credits, open, decided).filter(({ gateways }) => gateways.length > 0)
+  const nameless = byUtr(credits, open, { before, decided }).filter(
+    ({ gateways }) => gateways.length > 0,
+  )
   byAmount(nameless, open, { rules, decided })
   decided.breaks.push(...overdue(open.values(), rules, until))
   return decided
@@ -93,10 +102,10 @@ function overdue(
 function byUtr(
   lines: readonly BankLine[],
   open: Map<string, OpenSettlement>,
-  decided: BankDecided,
+  { before, decided }: { before: readonly OpenSettlement[]; decided: BankDecided },
 ): BankLine[] {
   const named = new Map<string, OpenSettlement[]>()
-  for (const settlement of open.values()) {
+  for (const settlement of [...open.values(), ...before]) {
     if (settlement.utr !== null) {
       named.set(settlement.utr, [...(named.get(settlement.utr) ?? []), settlement])
     }

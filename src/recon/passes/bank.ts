@@ -71,11 +71,23 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
       order by s.settlement_id limit $2`,
     [trx.scope, OPEN_MAX],
   )
+  // A credit that names what came before is a second one, and no news.
+  const before = await trx.query<SettlementRow>(
+    `select s.settlement_id, s.gateway, s.utr, s.amount, s.currency,
+            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on
+       from settlements s
+       join recon_bank_matches m
+         on m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null
+      where s.org_id = $1 and s.utr = any($2::text[])
+      order by s.settlement_id limit $3`,
+    [trx.scope, lines.flatMap(({ tokens }) => tokens), OPEN_MAX],
+  )
   const [covered] = await trx.query<{ until: string | null }>(
     `select max(booked_on) as until from bank_lines where org_id = $1`,
     [trx.scope],
   )
   return decideBank(lines.map(lineOf), settlements.map(settlementOf), {
+    before: before.map(settlementOf),
     rules,
     until: covered?.until ?? null,
   })

@@ -95,7 +95,10 @@ const take = (onConflict: string): string => `
        and repeated = 0
      order by row_no
     ${onConflict}
-    returning row_no
+    returning row_no, record_id, reversal
+  ), closed as (
+    delete from recon_open_records o using matched m
+     where o.record_id = m.record_id and o.reversal = m.reversal and o.org_id = $1
   ), batches as (
     insert into recon_batches as b (org_id, gateway, account, settlement_ref, currency, lines, net,
       run_no)

@@ -72,7 +72,7 @@ function line(row: number, cells: Cells, mapping: GatewayMapping): SettlementLin
     lineId: `${id} ${action}`,
     kind: known?.kind ?? 'other',
     toldKind: known === undefined ? toldKindOf(action) : null,
-    externalId: isPayment ? (paymentId ?? id) : id,
+    externalId: isPayment ? paymentId : id,
     paymentRef: paymentId,
     orderRef: cellId('merchantTransactionId', cells.at('merchantTransactionId')),
     settlementRef: cellId('settlementId', cells.at('settlementId')),
