@@ -3,12 +3,14 @@ import { benchIntake } from './bench/intake.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPosting } from './bench/posting.ts'
 import { benchReads } from './bench/reads.ts'
+import { benchRecon } from './bench/recon.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   intake: benchIntake,
   pipeline: benchPipeline,
   posting: benchPosting,
   reads: benchReads,
+  recon: benchRecon,
 }
 
 const run = BENCHES[process.argv[2] ?? '']
