@@ -70,7 +70,7 @@ const RECORDS = `
        and (l.kind = 'dispute' and l.net <= 0 and (r.held <> 0 or r.lost > 0 or r.state = 'won')
             or l.kind = 'dispute_reversal' and l.net >= 0 and r.state = 'won')`
 
-const take = (onConflict: string): string => `
+export const take = (onConflict: string): string => `
   with lines as materialized (
     select row_no, gateway, account, kind, external_id, settlement_ref, amount, currency, fee,
            tax, net, occurred_on, repeated
