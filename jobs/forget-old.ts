@@ -7,6 +7,7 @@ import { forgetSessions } from '../src/identity/sessions.ts'
 import { forgetDeliveries, forgetMessages } from '../src/notifications/forget.ts'
 import { forgetPreviews } from '../src/offline/import-records.ts'
 import { PREVIEW_DAYS } from '../src/offline/imports.ts'
+import { forgetBytes } from '../src/recon/forget.ts'
 import type { Job } from './job.ts'
 
 /**
@@ -55,7 +56,7 @@ export async function isTimeToForget(db: Database): Promise<boolean> {
 
 export const forgetOld: Job = {
   name: 'forget-old',
-  async run({ db, log, shouldStop }) {
+  async run({ db, files, log, shouldStop }) {
     const mine = await db.statement(
       `update forgetting set begun_at = now()
         where begun_at <= now() - make_interval(mins => $1) returning 1`,
@@ -64,6 +65,8 @@ export const forgetOld: Job = {
     if (mine.length === 0) {
       return
     }
+    const bytesOf = await forgetBytes({ db, files }, TOGETHER)
+    rowsForgotten.inc({ kind: 'recon_bytes' }, bytesOf)
     for (const { kind, days, forget } of KINDS) {
       for (let step = 0; step < STEPS_MAX && !shouldStop(); step += 1) {
         const forgotten = await forget(db, days, TOGETHER)

@@ -10,8 +10,10 @@ import { commitImports } from './commit-imports.ts'
 import { confirmPayments } from './confirm-payments.ts'
 import { deliverWebhooks } from './deliver-webhooks.ts'
 import { forgetOld } from './forget-old.ts'
+import { fetchRecon } from './fetch-recon.ts'
 import { issueReceiptsJob } from './issue-receipts.ts'
 import { runJob, type Job, type JobParts } from './job.ts'
+import { loadRecon } from './load-recon.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
 import { operateInbox } from './operate-inbox.ts'
@@ -32,6 +34,8 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'operate-inbox': operateInbox,
   'send-instructions': sendInstructions,
   'commit-imports': commitImports,
+  'fetch-recon': fetchRecon,
+  'load-recon': loadRecon,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

@@ -46,6 +46,9 @@ import { transferOperations } from './http/routes/transfers.ts'
 import { peopleAuditOperations } from './http/routes/people-audit.ts'
 import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
+import { reconFileOperations } from './http/routes/recon-files.ts'
+import { reconLineOperations } from './http/routes/recon-lines.ts'
+import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
 import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
@@ -130,6 +133,9 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...gatewayCallOperations(),
     ...offlinePaymentOperations(parts),
     ...offlineImportOperations(parts),
+    ...reconSourceOperations(parts),
+    ...reconFileOperations(parts),
+    ...reconLineOperations(),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

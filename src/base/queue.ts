@@ -14,6 +14,8 @@ export const JOBS = {
   'operate-inbox': { concurrency: 1, lockMs: 60_000 },
   'send-instructions': { concurrency: 1, lockMs: 120_000 },
   'commit-imports': { concurrency: 1, lockMs: 60_000 },
+  'fetch-recon': { concurrency: 1, lockMs: 600_000 },
+  'load-recon': { concurrency: 1, lockMs: 600_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
   'send-invitations': { concurrency: 1, lockMs: 120_000 },

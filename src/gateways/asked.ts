@@ -1,5 +1,6 @@
 /** What gateways can be asked for beyond an order: payments, refunds, captures, lists by time. */
 import type { CallOptions, Confirmation, GatewayAccount, StoredWebhook } from './gateway.ts'
+import type { JsonObject } from './json.ts'
 
 /**
  * What the gateway told of one thing when it was asked: an event that `read` understands, so that
@@ -223,6 +224,12 @@ export interface SettlementLine {
   told: Told | null
 }
 
+/** A line of a settlement with what the gateway says of the settlement itself, where it does. */
+export interface SettlementRow {
+  line: JsonObject
+  settlement: JsonObject
+}
+
 /** Each by the time at which it was made; absent where the gateway has no such list. */
 export interface Lists {
   readonly payments?: ListCall<Told>
@@ -231,4 +238,6 @@ export interface Lists {
   readonly settlements?: ListCall<Told>
   /** By the day of the settlement. */
   readonly settlementLines?: ListCall<SettlementLine>
+  /** The same lines as the gateway writes them, whatever they say: for the reconciliation. */
+  readonly settlementRows?: ListCall<SettlementRow>
 }

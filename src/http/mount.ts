@@ -41,7 +41,7 @@ function addRoutes(
         limits.caller(one),
         permitted(one, parts),
         ...(one.body === undefined ? [] : jsonBody(one.bodyBytesMax ?? JSON_BYTES_MAX)),
-        ...(one.upload === undefined ? [] : [rawBody(one.upload)]),
+        ...(one.upload === undefined || one.upload.streamed ? [] : [rawBody(one.upload)]),
         ...limits.email(one),
         worker(one, parts),
       )

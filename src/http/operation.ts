@@ -24,6 +24,7 @@ export const TAGS = [
   'Periods',
   'Proofs',
   'Donations',
+  'Reconciliation',
   'Intake',
   'Gateways',
   'Webhooks',
@@ -54,8 +55,11 @@ export interface Described {
   params?: z.ZodObject | undefined
   query?: z.ZodObject | undefined
   body?: z.ZodType | undefined
-  /** In place of a body: a file as it is, which the work finds as bytes in `request.body`. */
-  upload?: { media: readonly string[]; bytesMax: number } | undefined
+  /**
+   * In place of a body: a file as it is, which the work finds as bytes in `request.body`, or reads
+   * off the request itself where it is `streamed`.
+   */
+  upload?: { media: readonly string[]; bytesMax: number; streamed?: true } | undefined
   /** Where it may be larger than others. */
   bodyBytesMax?: number | undefined
   /** Whether it takes a caller's Idempotency-Key, and refuses to work without one. */

@@ -39,6 +39,8 @@ export const PERMISSIONS = {
   'inbox.operate': ['finance', 'admin'],
   'webhooks.read': ['finance', 'auditor', 'admin'],
   'webhooks.manage': ['admin'],
+  'recon.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
+  'recon.write': ['finance', 'admin'],
   'exports.read': ['finance', 'auditor', 'admin'],
   'people_audit.read': ['auditor', 'admin'],
   'identity.manage': ['admin'],

@@ -16,6 +16,8 @@ export type Work =
   | 'people_notes'
   | 'inbox_bodies'
   | 'offline_imports'
+  | 'recon_files'
+  | 'recon_fetches'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -95,6 +97,29 @@ const DUE: Readonly<Record<Work, string>> = {
                   where b.due > 0`,
   offline_imports: `select org_id, count(*)::integer as due, min(committed_at) as oldest
                       from offline_imports where state = 'committing' group by org_id`,
+  recon_files: `select org_id, count(*)::integer as due, min(next_try_at) as oldest
+                  from recon_files
+                 where state = 'loading' and next_try_at <= now()
+                   and (leased_until is null or leased_until < now())
+                 group by org_id`,
+  // Asked for, or of today and not begun; from 06:00 on in India (src/recon/fetch.ts, FETCH_HOUR).
+  recon_fetches: `select org_id, sum(due)::integer as due, min(oldest) as oldest
+                    from (
+                      select org_id, count(*) as due, min(next_try_at) as oldest
+                        from recon_files
+                       where state = 'asked' and next_try_at <= now()
+                         and (leased_until is null or leased_until < now())
+                       group by org_id
+                       union all
+                      select s.org_id, count(*), now()
+                        from recon_sources s
+                        join (select now() at time zone 'Asia/Kolkata' as here) t
+                          on extract(hour from t.here) >= 6
+                       where s.fetched_daily and s.archived_at is null
+                         and (s.fetched_on is null or s.fetched_on < t.here::date)
+                       group by s.org_id
+                    ) both_kinds
+                   group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */

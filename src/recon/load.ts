@@ -118,11 +118,7 @@ function insertOf(table: 'settlement_lines' | 'bank_lines', load: string) {
   }
 }
 
-async function insertLines(
-  trx: BulkTrx,
-  side: keyof typeof INSERTS,
-  all: number,
-): Promise<Loaded> {
+async function insertLines(trx: BulkTrx, side: keyof typeof INSERTS, all: number): Promise<Loaded> {
   const { again, insert } = INSERTS[side]
   const isAgain = (await trx.query(again)).length > 0
   const [row] = await trx.query<{ fresh: number }>(insert(isAgain))

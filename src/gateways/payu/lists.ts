@@ -1,7 +1,7 @@
 /** PayU's own lists by time: payments, settlements and their lines; of the rest it has none. */
 import { indianDate } from '../../base/clock.ts'
 import { messageOf, Problem } from '../../base/problem.ts'
-import type { Lists, Page, SettlementLine, TimeRange, Told } from '../asked.ts'
+import type { Lists, Page, SettlementLine, SettlementRow, TimeRange, Told } from '../asked.ts'
 import type { CallOptions, Confirmation, GatewayAccount } from '../gateway.ts'
 import { isObject, objectAt, type JsonObject } from '../json.ts'
 import { idOf, textOf } from '../text.ts'
@@ -40,7 +40,7 @@ const KEPT_OF_LINE = [
   'transactionCurrency',
 ] as const
 
-export const list: Lists = { payments, settlements, settlementLines }
+export const list: Lists = { payments, settlements, settlementLines, settlementRows }
 
 /**
  * What was paid in a range, an hour a page (get_transaction_info), each with PayU's word on it
@@ -101,7 +101,7 @@ async function settlements(
   cursor: string | null,
   options: CallOptions,
 ): Promise<Page<Told>> {
-  const { rows, next } = await settlementRows(account, range, cursor, options)
+  const { rows, next } = await settlementsAt(account, range, cursor, options)
   return { ...readEach(rows, (row) => toldOfSettlement(account, row)), next }
 }
 
@@ -111,18 +111,36 @@ async function settlementLines(
   cursor: string | null,
   options: CallOptions,
 ): Promise<Page<SettlementLine>> {
-  const { rows, next } = await settlementRows(account, range, cursor, options)
-  const lines = rows.flatMap((settlement) => {
+  const { rows, next } = await settlementsAt(account, range, cursor, options)
+  const read = ([settlement, line]: readonly [unknown, unknown]) =>
+    lineOf(account, isObject(settlement) ? settlement : {}, isObject(line) ? line : {})
+  return { ...readEach(linesIn(rows), read), next }
+}
+
+async function settlementRows(
+  account: GatewayAccount,
+  range: TimeRange,
+  cursor: string | null,
+  options: CallOptions,
+): Promise<Page<SettlementRow>> {
+  const { rows, next } = await settlementsAt(account, range, cursor, options)
+  const items = linesIn(rows).map(([settlement, line]) => ({
+    settlement: isObject(settlement) ? settlement : {},
+    line: isObject(line) ? line : {},
+  }))
+  return { items, unreadable: [], next }
+}
+
+/** Each line with the settlement that it is of. */
+function linesIn(settlementsOfPage: readonly unknown[]): (readonly [unknown, unknown])[] {
+  return settlementsOfPage.flatMap((settlement) => {
     const of: unknown = isObject(settlement) ? settlement['transaction'] : undefined
     return (Array.isArray(of) ? of : []).map((line: unknown) => [settlement, line] as const)
   })
-  const read = ([settlement, line]: readonly [unknown, unknown]) =>
-    lineOf(account, isObject(settlement) ? settlement : {}, isObject(line) ? line : {})
-  return { ...readEach(lines, read), next }
 }
 
 /** A page of the settlements of one day; a cursor is the day and the page's number. */
-async function settlementRows(
+async function settlementsAt(
   account: GatewayAccount,
   range: TimeRange,
   cursor: string | null,

@@ -1,7 +1,15 @@
 /** Razorpay's own lists by time: payments, refunds, disputes, settlements and their lines. */
 import { indianDate } from '../../base/clock.ts'
 import { messageOf, Problem } from '../../base/problem.ts'
-import type { ListCall, Lists, Page, SettlementLine, TimeRange, Told } from '../asked.ts'
+import type {
+  ListCall,
+  Lists,
+  Page,
+  SettlementLine,
+  SettlementRow,
+  TimeRange,
+  Told,
+} from '../asked.ts'
 import type { CallOptions, GatewayAccount } from '../gateway.ts'
 import { isObject, type JsonObject } from '../json.ts'
 import { idOf, textOf } from '../text.ts'
@@ -21,6 +29,7 @@ export const list: Lists = {
   disputes: byTime('/v1/disputes', toldOfDispute),
   settlements: byTime('/v1/settlements', toldOfSettlement),
   settlementLines,
+  settlementRows,
 }
 
 type Read<Item> = (account: GatewayAccount, entity: JsonObject) => Item
@@ -55,6 +64,27 @@ async function settlementLines(
   cursor: string | null,
   options: CallOptions,
 ): Promise<Page<SettlementLine>> {
+  const { rows, next } = await reportRows(account, range, cursor, options)
+  return { ...readEach(account, rows, lineOf), next }
+}
+
+async function settlementRows(
+  account: GatewayAccount,
+  range: TimeRange,
+  cursor: string | null,
+  options: CallOptions,
+): Promise<Page<SettlementRow>> {
+  const { rows, next } = await reportRows(account, range, cursor, options)
+  const read = (_account: GatewayAccount, line: JsonObject) => ({ line, settlement: {} })
+  return { ...readEach(account, rows, read), next }
+}
+
+async function reportRows(
+  account: GatewayAccount,
+  range: TimeRange,
+  cursor: string | null,
+  options: CallOptions,
+): Promise<{ rows: unknown[]; next: string | null }> {
   const [day = '', seen = ''] = (cursor ?? `${indianDate(range.from)} 0`).split(' ')
   const skip = skipOf(seen)
   const [year = '', month = '', date = ''] = day.split('-')
@@ -70,13 +100,12 @@ async function settlementLines(
   })
   const path = `/v1/settlements/recon/combined?${query.toString()}`
   const rows = await rowsOf(account, path, options)
-  const page = readEach(account, rows, lineOf)
   if (rows.length >= LINES_PER_PAGE) {
-    return { ...page, next: `${day} ${skip + rows.length}` }
+    return { rows, next: `${day} ${skip + rows.length}` }
   }
   const tomorrow = indianDate(new Date(Date.parse(`${day}T12:00:00+05:30`) + DAY_MS))
   const last = indianDate(new Date(range.to.getTime() - 1))
-  return { ...page, next: tomorrow > last ? null : `${tomorrow} 0` }
+  return { rows, next: tomorrow > last ? null : `${tomorrow} 0` }
 }
 
 async function rowsOf(

@@ -1,5 +1,13 @@
 /** Stripe's own lists by time, page by page, for whoever looks for what no webhook told. */
-import type { ListCall, Lists, Page, SettlementLine, TimeRange, Told } from '../asked.ts'
+import type {
+  ListCall,
+  Lists,
+  Page,
+  SettlementLine,
+  SettlementRow,
+  TimeRange,
+  Told,
+} from '../asked.ts'
 import { unavailable } from '../call.ts'
 import type { CallOptions, GatewayAccount } from '../gateway.ts'
 import { isObject, objectAt, type JsonObject } from '../json.ts'
@@ -18,6 +26,7 @@ export const lists: Lists = {
   disputes: listOf('dispute'),
   settlements: listOf('payout'),
   settlementLines,
+  settlementRows,
 }
 
 function listOf(kind: keyof typeof COLLECTIONS): ListCall<Told> {
@@ -53,6 +62,27 @@ async function settlementLines(
   cursor: string | null,
   options: CallOptions,
 ): Promise<Page<SettlementLine>> {
+  const rows = await settlementRows(account, range, cursor, options)
+  const page: Page<SettlementLine> = { ...rows, items: [] }
+  for (const { line, settlement } of rows.items) {
+    try {
+      page.items.push(...lineOf(line, settlement, idOf(settlement['id']) ?? ''))
+    } catch (error) {
+      if (!(error instanceof Problem)) {
+        throw error
+      }
+      page.unreadable.push({ id: idOf(line['id']) ?? null, reason: messageOf(error) })
+    }
+  }
+  return page
+}
+
+async function settlementRows(
+  account: GatewayAccount,
+  range: TimeRange,
+  cursor: string | null,
+  options: CallOptions,
+): Promise<Page<SettlementRow>> {
   const [before = '', current = '', after = ''] = cursor?.split('/') ?? []
   const payout =
     current === ''
@@ -73,19 +103,10 @@ async function settlementLines(
     ['expand[]', 'data.source'],
   ] as const
   const { rows, hasMore } = await rowsOf(account, 'balance_transactions', query, options)
-  const page: Page<SettlementLine> = { items: [], unreadable: [], next: `${id}//` }
-  for (const row of rows) {
-    try {
-      page.items.push(...lineOf(row, payout, id))
-    } catch (error) {
-      if (!(error instanceof Problem)) {
-        throw error
-      }
-      page.unreadable.push({ id: idOf(row['id']) ?? null, reason: messageOf(error) })
-    }
-  }
+  const items = rows.map((line) => ({ line, settlement: payout }))
   const last = lastIdOf(rows)
-  return hasMore && last !== undefined ? { ...page, next: `${before}/${id}/${last}` } : page
+  const next = hasMore && last !== undefined ? `${before}/${id}/${last}` : `${id}//`
+  return { items, unreadable: [], next }
 }
 
 async function nextPayout(

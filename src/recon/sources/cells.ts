@@ -203,9 +203,7 @@ function dayIn(text: string, order: DayOrder): IsoDate | null {
   }
   const [, dayNamed, name = '', yearNamed] = NAMED.exec(text) ?? []
   const number = MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1
-  return yearNamed === undefined || number === 0
-    ? null
-    : iso(yearNamed, String(number), dayNamed)
+  return yearNamed === undefined || number === 0 ? null : iso(yearNamed, String(number), dayNamed)
 }
 
 /** Two digits of a year are of this century up to 79. */

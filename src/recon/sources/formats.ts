@@ -1,7 +1,7 @@
 /** The formats that there are, and how a source says what cannot be seen in a file. */
 import type { GatewayName } from '../../gateways/fact.ts'
 import { bankCsv } from './bank-csv.ts'
-import { BANK_LAYOUTS, type BankHeaders } from './bank-layouts.ts'
+import { BANK_LAYOUTS, type BankColumn, type BankHeaders } from './bank-layouts.ts'
 import { camt053 } from './camt053.ts'
 import type { DayOrder, Unit } from './cells.ts'
 import { gatewayCsv, gatewayJson, type GatewayForm } from './gateway-file.ts'
@@ -27,7 +27,7 @@ export interface Mapping {
   /** Of gateways: our name of a column → the file's. */
   headers?: Readonly<Record<string, string>> | undefined
   /** Of banks: the file's name of each column. */
-  columns?: Readonly<Record<string, string>> | undefined
+  columns?: Readonly<Partial<Record<BankColumn, string | undefined>>> | undefined
   days?: DayOrder | undefined
   currency?: string | undefined
   /** The bank's number of the account: statements of others are not read. */
@@ -86,7 +86,9 @@ function layoutOf({ columns, days }: Mapping) {
     return null
   }
   const headers: BankHeaders = Object.fromEntries(
-    Object.entries(columns).map(([column, header]) => [column, [header]]),
+    Object.entries(columns).flatMap(([column, header]) =>
+      header === undefined ? [] : [[column, [header]]],
+    ),
   )
   return { name: 'as the source says', headers, days: days ?? 'dmy' }
 }

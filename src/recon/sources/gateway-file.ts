@@ -1,5 +1,5 @@
 /** Files of gateways: a row in, a line of a settlement out, whichever gateway wrote it. */
-import type { JsonObject } from '../../gateways/json.ts'
+import { isObject, type JsonObject } from '../../gateways/json.ts'
 import type { Unit } from './cells.ts'
 import { REFERENCE_MAX, type SettlementLine } from './line.ts'
 import { csvNamed, jsonNamed, type Cells, type NamedRow } from './named.ts'
@@ -36,12 +36,19 @@ export function gatewayCsv(form: GatewayForm, mapping: GatewayMapping): Reader<S
 }
 
 export function gatewayJson(form: GatewayForm, mapping: GatewayMapping): Reader<SettlementLine> {
+  const rowsIn = (document: unknown): JsonObject[] =>
+    isObject(document) && typeof document[UNREADABLE] === 'string'
+      ? [document]
+      : form.rowsIn(document)
   return async function* lines(bytes) {
-    for await (const rows of jsonNamed(bytes, form.rowsIn)) {
+    for await (const rows of jsonNamed(bytes, rowsIn)) {
       yield batchOf(rows, form, mapping)
     }
   }
 }
+
+/** What a gateway's list could not give stands among its rows, noted when it was fetched. */
+const UNREADABLE = 'unreadable'
 
 function batchOf(
   rows: readonly NamedRow[],
@@ -53,6 +60,10 @@ function batchOf(
     readInto(batch, row, () => {
       if (fault !== null) {
         throw new BadCell(null, fault)
+      }
+      const unreadable = cells.at(UNREADABLE)
+      if (unreadable !== '') {
+        throw new BadCell(null, unreadable)
       }
       const line = form.line(row, cells, mapping)
       if (line !== null && (line.utr?.length ?? 0) > REFERENCE_MAX) {

@@ -141,6 +141,9 @@ export async function* jsonNamed(
     yield linesOf(text, line, rowsIn).flatMap(({ named }) => named)
     return
   }
+  if (text.trim() === '') {
+    return
+  }
   const document = parseJsonNumbersAsText(text)
   if (document === undefined) {
     throw new Unreadable('It is no JSON.')

@@ -90,7 +90,12 @@ function line(row: number, cells: Cells, mapping: GatewayMapping): SettlementLin
 /** Of an action that is not known, the sign that PayU wrote counts. */
 function netOf(
   net: bigint | null,
-  { amount, fee, told, sign }: { amount: bigint; fee: bigint; told: bigint; sign: bigint | undefined },
+  {
+    amount,
+    fee,
+    told,
+    sign,
+  }: { amount: bigint; fee: bigint; told: bigint; sign: bigint | undefined },
 ): bigint {
   if (sign === undefined) {
     return net ?? told
