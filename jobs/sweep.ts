@@ -31,6 +31,7 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   inbox_bodies: 'seal-inbox-bodies',
   offline_imports: 'commit-imports',
   recon_files: 'load-recon',
+  recon_runs: 'reconcile',
   recon_fetches: 'fetch-recon',
 }
 

@@ -14,6 +14,7 @@ import { fetchRecon } from './fetch-recon.ts'
 import { issueReceiptsJob } from './issue-receipts.ts'
 import { runJob, type Job, type JobParts } from './job.ts'
 import { loadRecon } from './load-recon.ts'
+import { reconcile } from './reconcile.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
 import { operateInbox } from './operate-inbox.ts'
@@ -36,6 +37,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'commit-imports': commitImports,
   'fetch-recon': fetchRecon,
   'load-recon': loadRecon,
+  reconcile,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

@@ -6,7 +6,8 @@ import { FILE_NO, loadFiles, writeBooks } from './recon/books.ts'
 import { judge, tableOf } from './recon/judge.ts'
 import { AS_OF } from './recon/lives.ts'
 import { asOwner } from './stack.ts'
-import { askRun, goOn } from '../src/recon/run.ts'
+import { goOn } from '../src/recon/run.ts'
+import { askRun } from '../src/recon/runs.ts'
 
 const { values } = parseArgs({
   options: {

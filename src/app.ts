@@ -48,6 +48,7 @@ import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
+import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
@@ -136,6 +137,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconSourceOperations(parts),
     ...reconFileOperations(parts),
     ...reconLineOperations(),
+    ...reconRunOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

@@ -16,7 +16,7 @@ create table recon_runs (
   run_no integer not null check (run_no > 0),
   run_id text not null,
   rules_version integer not null,
-  state text not null default 'waiting' check (state in ('waiting', 'running', 'done', 'failed')),
+  state text not null default 'waiting' check (state in ('waiting', 'running', 'done')),
   -- The day that it is run for: what is due before it and missing is a break.
   as_of date not null,
   -- The part that is next, and how much of it is behind; a run that was cut off goes on there.
@@ -26,11 +26,13 @@ create table recon_runs (
   asked_at timestamptz not null default now(),
   began_at timestamptz,
   ended_at timestamptz,
-  problem text,
+  -- Why its next part failed, and when it is tried again.
+  problem text check (length(problem) <= 1000),
+  attempts integer not null default 0,
+  next_try_at timestamptz not null default now(),
   primary key (run_no, org_id),
   unique (run_id, org_id),
-  check ((state in ('done', 'failed')) = (ended_at is not null)),
-  check ((state = 'failed') = (problem is not null))
+  check ((state = 'done') = (ended_at is not null))
 );
 create unique index recon_runs_going on recon_runs (org_id) where state in ('waiting', 'running');
 
@@ -217,7 +219,8 @@ create trigger no_removal before delete or truncate on recon_exceptions
 grant select, insert on recon_rules, recon_runs, recon_run_files, recon_matches, recon_batches,
   recon_open_lines, recon_open_records, recon_bank_matches, recon_open_bank_lines,
   recon_exceptions to bahi_app;
-grant update (state, step, progress, began_at, ended_at, problem) on recon_runs to bahi_app;
+grant update (state, step, progress, began_at, ended_at, problem, attempts, next_try_at)
+  on recon_runs to bahi_app;
 grant update (lines, net, run_no) on recon_batches to bahi_app;
 grant update (undone_at, undone_by, undone_because) on recon_matches, recon_bank_matches
   to bahi_app;

@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs'
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import { loadSettlementLines } from '../../src/recon/load.ts'
-import { askRun, goOn } from '../../src/recon/run.ts'
+import { goOn } from '../../src/recon/run.ts'
+import { askRun } from '../../src/recon/runs.ts'
 import { settlementReader } from '../../src/recon/sources/formats.ts'
 
 const [file = '', org = '1', account = '', asOf = ''] = process.argv.slice(2)

@@ -14,8 +14,8 @@ const LINES_A_SETTLEMENT = 5000
 /** One line in so many has another amount, and one in so many is not there. */
 const FAULTY = 1000
 
-const INTRODUCTION = `A Razorpay report of ${ROWS.toLocaleString('en-US')} lines as CSV against as many payments,
-one in ${FAULTY} with another amount and one in ${FAULTY} left out: from the file to committed matches and
+const INTRODUCTION = `A Razorpay report of ${ROWS} lines as CSV against as many payments, one in
+${FAULTY} with another amount and one in ${FAULTY} left out: from the file to committed matches and
 breaks with their reasons, on embedded Postgres with fsync on. By hand: COPY of the same file into a
 table without keys, one join into a table of pairs, one anti-join for what is left.
 `

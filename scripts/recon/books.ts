@@ -25,15 +25,15 @@ export async function writeBooks(client: pg.Client, orgId: number, corpus: Corpu
          state, method, amount, currency, fee, tax, captured_at, failed_at, entry_no, booked_to)
        select $1, n.id, n.gateway, '${ACCOUNT}', n.external_id, n.order_ref, n.state, 'upi',
               n.amount, 'INR', n.fee, n.tax,
-              case when n.state = 'captured' then (n.day + time '12:00') at time zone 'Asia/Kolkata' end,
-              case when n.state = 'failed' then (n.day + time '12:00') at time zone 'Asia/Kolkata' end,
+              case when n.state = 'captured' then n.day end,
+              case when n.state = 'failed' then n.day end,
               case when n.state = 'captured' then $10 + n.place end,
               case when n.state = 'captured' then 'income:donations:general' end
          from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-                     $8::bigint[], $9::bigint[], $11::date[])
+                     $8::bigint[], $9::bigint[], $11::timestamptz[])
               with ordinality
            as n (id, gateway, external_id, order_ref, state, amount, fee, tax, day, place)`,
-      [orgId, ...columnsOf(part), from, part.map(({ on }) => on)],
+      [orgId, ...columnsOf(part), from, part.map(({ on }) => `${on}T12:00:00+05:30`)],
     )
   })
   await inParts(refunds, async (part) => {

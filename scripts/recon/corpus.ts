@@ -76,7 +76,8 @@ function settle(gateway: CorpusGateway, lines: readonly BookLine[]): SettledLine
   return byDay.map((line) => {
     const count = counts.get(line.settledOn) ?? 0
     counts.set(line.settledOn, count + 1)
-    const number = `${line.settledOn.replaceAll('-', '')}${String(Math.floor(count / LINES_A_SETTLEMENT)).padStart(3, '0')}`
+    const ofDay = String(Math.floor(count / LINES_A_SETTLEMENT)).padStart(3, '0')
+    const number = `${line.settledOn.replaceAll('-', '')}${ofDay}`
     const settlementId =
       gateway === 'razorpay' ? `setl_${number}` : gateway === 'payu' ? `9${number}` : `po_${number}`
     return { ...line, settlementId, utr: `${gateway.slice(0, 4).toUpperCase()}N${number}` }
@@ -118,10 +119,11 @@ function settlementsOf(lines: readonly SettledLine[], chance: Random): BookSettl
       return []
     }
     const isOff = chance.chance(0.03)
+    const number = externalId.replace(/^\D+/, '')
     const isWhole = all.every((line) => !line.isUnreadable)
     return [
       {
-        settlementId: `stl_01jwb${first.gateway.slice(0, 1)}${externalId.replace(/^\D+/, '').padStart(20, '0')}`,
+        settlementId: `stl_01jwb${first.gateway.slice(0, 1)}${number.padStart(20, '0')}`,
         gateway: first.gateway,
         externalId,
         utr: first.utr,

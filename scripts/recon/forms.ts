@@ -80,7 +80,8 @@ const FORMS: Readonly<Record<CorpusGateway, Form>> = {
   stripe: {
     header:
       'balance_transaction_id,gross,fee,tax,net,currency,reporting_category,source_id,charge_id,' +
-      'payment_intent_id,automatic_payout_id,trace_id,created_utc,automatic_payout_effective_at_utc',
+      'payment_intent_id,automatic_payout_id,trace_id,created_utc,' +
+      'automatic_payout_effective_at_utc',
     row: (line) => [
       `txn_${line.paymentRef.slice(3)}${line.lineNo}`,
       line.isUnreadable ? 'n/a' : decimal(line.kind === 'refund' ? -line.amount : line.amount),

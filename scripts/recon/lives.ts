@@ -1,5 +1,6 @@
 /** What can become of a payment between our books and a gateway's settlement, with its truth. */
 import type { Random } from '../simulate/random.ts'
+import { amountOf, digits, externalIdOf, idOf, refundIdOf } from './ids.ts'
 
 export const GATEWAYS = ['razorpay', 'payu', 'stripe'] as const
 
@@ -81,7 +82,6 @@ export interface Lived {
   records: BookRecord[]
   lines: BookLine[]
 }
-
 /** Not every gateway's report can say everything: only PayU's may leave the payment out. */
 const ONLY_AT: Partial<Readonly<Record<LifeKind, CorpusGateway>>> = {
   by_order: 'payu',
@@ -95,14 +95,13 @@ export const AS_OF = '2026-07-15'
 const FIRST_DAY = Date.parse('2026-06-01T00:00:00Z')
 const DAYS = 24
 const DAY_MS = 86_400_000
-
 const dayAt = (n: number) => new Date(FIRST_DAY + n * DAY_MS).toISOString().slice(0, 10)
 
 /** One life; `n` makes its ids and, where it has to be the only one of its kind, its amount. */
 export function live(kind: LifeKind, n: number, random: Random): Lived {
   const gateway = ONLY_AT[kind] ?? GATEWAYS[n % GATEWAYS.length] ?? 'razorpay'
   const day = random.below(DAYS)
-  const on = dayAt(day)
+  const [on, settledOn] = [dayAt(day), dayAt(day + 2)]
   const amount = amountOf(kind, n, random)
   const fee = (amount * 236n) / 10_000n
   const tax = (fee * 18n) / 118n
@@ -133,7 +132,7 @@ export function live(kind: LifeKind, n: number, random: Random): Lived {
     net: amount - fee,
     currency: 'INR',
     on,
-    settledOn: dayAt(day + 2),
+    settledOn,
     isUnreadable: false,
     lineNo: 0,
     expected: `match ${payment.recordId}`,
@@ -160,10 +159,7 @@ function lived(kind: LifeKind, n: number, { payment, line }: Pair): Lived {
     case 'tax_variance':
       return charged({ payment, line }, kind, { tax: (line.tax ?? 0n) + 7n })
     case 'fee_missing':
-      return {
-        records: [{ ...payment, fee: null, tax: null }],
-        lines: [{ ...line, expected: `${line.expected} ${kind}` }],
-      }
+      return one({ fee: null, tax: null }, { expected: `${line.expected} ${kind}` })
     case 'amount_over':
     case 'amount_under': {
       const amount = line.amount + (kind === 'amount_over' ? 137n : -137n)
@@ -299,28 +295,4 @@ function ambiguous(n: number, { payment, line }: Pair): Lived {
     records: [{ ...payment, expected }, twin],
     lines: [{ ...line, externalId: null, orderRef: null, expected: 'ambiguous' }],
   }
-}
-
-/** Lives that are told from others by their amount have one of their own. */
-function amountOf(kind: LifeKind, n: number, random: Random): bigint {
-  return kind === 'unique' || kind === 'ambiguous' || kind === 'missing_internal'
-    ? 5_000_000_000n + BigInt(n) * 1009n
-    : BigInt(10_000 + random.below(4_000_000))
-}
-
-const digits = (n: number) => String(n).padStart(12, '0')
-
-/** As the service's own ids look. */
-function idOf(prefix: 'pmt' | 'rfd', n: number, last = '0'): string {
-  return `${prefix}_01jwb${digits(n)}00000000${last}`
-}
-
-function externalIdOf(gateway: CorpusGateway, n: number, first = '1'): string {
-  const id = `${first}${digits(n)}`
-  return gateway === 'razorpay' ? `pay_${id}` : gateway === 'payu' ? `4${id}` : `ch_${id}`
-}
-
-function refundIdOf(gateway: CorpusGateway, n: number): string {
-  const id = `1${digits(n)}`
-  return gateway === 'razorpay' ? `rfnd_${id}` : gateway === 'payu' ? `7${id}` : `re_${id}`
 }

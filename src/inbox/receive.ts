@@ -132,8 +132,9 @@ async function store(db: Database, batch: readonly Incoming[]): Promise<Incoming
 // In one order, so that two inserts of the same events wait for each other but never both.
 const STORE = `
   with incoming as materialized (
-    select k.*, c.event_id, substring($9::bytea from c.place::integer * 32 - 31 for 32) as dedupe_key,
-           c.gateway_event_id, c.body_from, c.body_bytes, c.received_at, c.trace_context, c.place
+    select k.*, c.event_id, c.gateway_event_id,
+           substring($9::bytea from c.place::integer * 32 - 31 for 32) as dedupe_key,
+           c.body_from, c.body_bytes, c.received_at, c.trace_context, c.place
       from unnest($10::integer[], $11::text[], $12::text[], $13::integer[], $14::integer[],
                   $15::timestamptz[], $16::text[])
            with ordinality
@@ -203,7 +204,7 @@ function paramsOf(batch: readonly Incoming[]): unknown[] {
     all.map(({ contentType }) => contentType),
     all.map(({ needsConfirmation }) => needsConfirmation),
     all.map(({ lane }) => lane),
-    // Bytes in an array travel as text of twice their length; one after another they are themselves.
+    // Bytes in an array travel as text of twice their length; in a row they are themselves.
     Buffer.concat(batch.map((call) => call.dedupeKey)),
     numbers,
     batch.map((call) => call.eventId),

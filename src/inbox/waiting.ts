@@ -17,6 +17,7 @@ export type Work =
   | 'inbox_bodies'
   | 'offline_imports'
   | 'recon_files'
+  | 'recon_runs'
   | 'recon_fetches'
 
 const DUE: Readonly<Record<Work, string>> = {
@@ -97,6 +98,8 @@ const DUE: Readonly<Record<Work, string>> = {
                   where b.due > 0`,
   offline_imports: `select org_id, count(*)::integer as due, min(committed_at) as oldest
                       from offline_imports where state = 'committing' group by org_id`,
+  recon_runs: `select org_id, count(*)::integer as due, min(asked_at) as oldest
+                 from recon_runs where state <> 'done' and next_try_at <= now() group by org_id`,
   recon_files: `select org_id, count(*)::integer as due, min(next_try_at) as oldest
                   from recon_files
                  where state = 'loading' and next_try_at <= now()

@@ -41,3 +41,27 @@ export async function rulesOf(
     },
   }
 }
+
+/** Makes a new version of the rules; gives its number. */
+export async function addRules(
+  trx: Trx,
+  rules: Rules,
+  by: { actor: string; reason: string },
+): Promise<number> {
+  const { below, above, basisPoints } = rules.tolerance
+  const kept: Kept = {
+    tolerance: { below: `${below}`, above: `${above}`, basisPoints: `${basisPoints}` },
+    window: rules.window,
+    dueAfter: rules.dueAfter,
+    bankWindow: rules.bankWindow,
+    holidays: [...rules.holidays],
+    subset: rules.subset,
+  }
+  const [made] = await trx.query<{ version: number }>(
+    `insert into recon_rules (org_id, version, rules, made_by, reason)
+     select $1, coalesce(max(version), 0) + 1, $2, $3, $4 from recon_rules where org_id = $1
+     returning version`,
+    [trx.scope, JSON.stringify(kept), by.actor, by.reason],
+  )
+  return made?.version ?? DEFAULT_VERSION
+}

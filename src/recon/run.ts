@@ -1,87 +1,18 @@
 /** A run: files taken in, matched and explained, part by part; one that was cut off goes on. */
 import type { IsoDate } from '../base/clock.ts'
 import type { Database, Trx } from '../base/db.ts'
-import { idsFrom, newId } from '../base/ids.ts'
-import { Problem } from '../base/problem.ts'
+import { idsFrom } from '../base/ids.ts'
 import { decideGroup } from './match/decide.ts'
 import { decideFallbacks } from './match/fallback.ts'
 import { addDays } from './match/days.ts'
-import type { Rules } from './match/rules.ts'
 import { decideOpen, openBankLines, writeBankMatches } from './passes/bank.ts'
-import { FROM_THE_FIRST_BATCH, loadBatches, type BatchKey } from './passes/batches.ts'
-import { endOldBreaks, writeBreaks, writeMatches } from './passes/decided.ts'
+import { FROM_THE_FIRST_BATCH, loadBatches } from './passes/batches.ts'
+import { endOldBreaks, writeBreaks } from './passes/breaks.ts'
 import { FROM_THE_FIRST, loadLate, type After } from './passes/late.ts'
-import { ROWS_TOGETHER, takeLines } from './passes/lines.ts'
+import { ROWS_TOGETHER, takeLines, writeMatches } from './passes/matches.ts'
 import { carryRecords, SIDES, type SideName } from './passes/records.ts'
 import { countParts, loadGroups, loadWanting } from './passes/residual.ts'
-import { rulesOf } from './rules.ts'
-
-/** In the order in which a run goes through them. */
-export const STEPS = ['lines', 'records', 'residual', 'batches', 'bank', 'late', 'end'] as const
-
-export type Step = (typeof STEPS)[number]
-
-/** How far a run is, and what it found. */
-export interface Progress {
-  /** Where its step goes on. */
-  file?: number
-  row?: number
-  side?: SideName
-  after?: string
-  reversal?: boolean
-  batch?: BatchKey
-  part?: number
-  parts?: number
-  /** What it did so far. */
-  lines: number
-  matched: number
-  records: number
-  breaks: number
-  gone: number
-}
-
-interface Run {
-  no: number
-  asOf: IsoDate
-  step: Step
-  progress: Progress
-  rules: Rules
-}
-
-/** Records older than this before the last run's day were carried by it, if they are open. */
-const LOOK_BACK_DAYS = 45
-
-const NOTHING: Progress = { lines: 0, matched: 0, records: 0, breaks: 0, gone: 0 }
-
-/**
- * Asks for a run over files that no run has taken in. Throws `conflict` while another one of the
- * organisation is going on.
- */
-export async function askRun(
-  trx: Trx,
-  asked: { files: readonly number[]; asOf: IsoDate; actor: string },
-): Promise<string> {
-  const { version } = await rulesOf(trx)
-  const runId = newId('rrn')
-  const [made] = await trx.query<{ run_no: number }>(
-    `insert into recon_runs (org_id, run_no, run_id, rules_version, as_of, asked_by, progress)
-     select $1, coalesce(max(run_no), 0) + 1, $2, $3, $4, $5, $6
-       from recon_runs where org_id = $1
-     on conflict do nothing
-     returning run_no`,
-    [trx.scope, runId, version, asked.asOf, asked.actor, JSON.stringify(NOTHING)],
-  )
-  if (made === undefined) {
-    throw new Problem('run_going', { detail: 'A run is going on; wait for its end.', moved: 'no' })
-  }
-  await trx.query(
-    `insert into recon_run_files (org_id, file_no, run_no)
-     select $1, file_no, $2 from unnest($3::integer[]) as f (file_no)
-     on conflict do nothing`,
-    [trx.scope, made.run_no, asked.files],
-  )
-  return runId
-}
+import { loadRun, type Run, type Step } from './runs.ts'
 
 /**
  * Does the next part of the organisation's run in a transaction of its own; false where there is
@@ -99,7 +30,7 @@ export async function goOn(db: Database, orgId: number): Promise<boolean> {
       await trx.query(
         `update recon_runs
             set step = $3, progress = $4, state = $5, began_at = coalesce(began_at, now()),
-                ended_at = case when $5 = 'done' then now() end
+                ended_at = case when $5 = 'done' then now() end, problem = null, attempts = 0
           where org_id = $1 and run_no = $2`,
         [
           orgId,
@@ -115,25 +46,8 @@ export async function goOn(db: Database, orgId: number): Promise<boolean> {
   )
 }
 
-async function loadRun(trx: Trx): Promise<Run | null> {
-  const [row] = await trx.query<{
-    run_no: number
-    rules_version: number
-    as_of: IsoDate
-    step: Step
-    progress: Progress
-  }>(
-    `select run_no, rules_version, as_of, step, progress from recon_runs
-      where org_id = $1 and state in ('waiting', 'running') limit 1`,
-    [trx.scope],
-  )
-  if (row === undefined) {
-    return null
-  }
-  const { rules } = await rulesOf(trx, row.rules_version)
-  const { run_no: no, as_of: asOf, step, progress } = row
-  return { no, asOf, step, progress, rules }
-}
+/** Records older than this before the last run's day were carried by it, if they are open. */
+const LOOK_BACK_DAYS = 45
 
 /** Does a part and moves the run on. */
 async function doPart(trx: Trx, run: Run): Promise<void> {

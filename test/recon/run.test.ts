@@ -6,7 +6,8 @@ import { corpusOf, type Corpus } from '../../scripts/recon/corpus.ts'
 import { judge } from '../../scripts/recon/judge.ts'
 import type { Database } from '../../src/base/db.ts'
 import { Problem } from '../../src/base/problem.ts'
-import { askRun, goOn } from '../../src/recon/run.ts'
+import { goOn } from '../../src/recon/run.ts'
+import { askRun } from '../../src/recon/runs.ts'
 import { openBooks, ORG, OTHER_ORG, type Books } from '../ledger/books.ts'
 
 const ALL = Object.values(FILE_NO)

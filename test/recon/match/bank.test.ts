@@ -30,7 +30,7 @@ describe('a credit at the bank', () => {
     expect(decide([line], two)).to.deep.equal(['1 sum_by_utr stl_1', '1 sum_by_utr stl_2'])
   })
 
-  it('is a break where the UTR is right and the amount is not, and is not matched otherwise', () => {
+  it('is a break where only the UTR is right, and is not matched otherwise', () => {
     const line = credit({ tokens: ['AXISCN1153863727'], amount: 999_900n })
     const other = settlement({ settlementId: 'stl_2', utr: null, amount: 999_900n })
     expect(decide([line], [settlement(), other])).to.deep.equal([

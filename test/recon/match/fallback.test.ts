@@ -1,4 +1,4 @@
-/** Tests of lines whose id is not in our books: matched by a reference or by proof, or not at all. */
+/** Tests of lines whose id is not in our books: matched by reference or proof, or not at all. */
 import { expect } from 'chai'
 import { decideFallbacks, windowOf, type Wanting } from '../../../src/recon/match/fallback.ts'
 import { DEFAULT_RULES } from '../../../src/recon/match/rules.ts'

@@ -1,14 +1,16 @@
-/** The first pass: lines that name a record of ours which says the same, in one statement a part. */
+/** The one writer of matches: a part of a file in one statement, and what was decided singly. */
 import { sqlStateOf } from '../../base/database-error.ts'
 import type { Trx } from '../../base/db.ts'
+import type { Match } from '../match/decide.ts'
 import { AGREES } from '../match/kinds.ts'
 
 /** Rows of a file in one transaction: some seconds, and a run that is cut off loses no more. */
 export const ROWS_TOGETHER = 200_000
 
-/** Payments are many, and joined as suits their number; of the others each is looked up by key. */
+/** Payments are many and joined as suits their number; the others are looked up by key. */
 const RECORDS = `
-    select l.row_no, l.repeated, r.payment_id as record_id, false as reversal, l.amount, l.currency, l.fee,
+    select l.row_no, l.repeated,
+           r.payment_id as record_id, false as reversal, l.amount, l.currency, l.fee,
            l.tax, l.net, l.amount - coalesce(l.fee, 0) as due, r.amount as recorded,
            r.currency as recorded_currency, r.fee as recorded_fee, r.tax as recorded_tax,
            r.occurred_on = l.occurred_on as same_day
@@ -21,7 +23,8 @@ const RECORDS = `
          and r.account = l.account
      where l.kind = 'payment' and l.net >= 0
      union all
-    select l.row_no, l.repeated, r.refund_id, l.kind = 'refund_reversal', l.amount, l.currency, l.fee, l.tax,
+    select l.row_no, l.repeated,
+           r.refund_id, l.kind = 'refund_reversal', l.amount, l.currency, l.fee, l.tax,
            l.net, case l.kind when 'refund' then -l.amount - coalesce(l.fee, 0) else l.amount end,
            r.amount, r.currency, r.fee, r.tax, r.occurred_on = l.occurred_on
       from lines l
@@ -37,7 +40,8 @@ const RECORDS = `
        and (l.kind = 'refund' and l.net <= 0
             or l.kind = 'refund_reversal' and l.net >= 0 and r.state = 'returned')
      union all
-    select l.row_no, l.repeated, r.transfer_id, l.kind = 'transfer_reversal', l.amount, l.currency, l.fee,
+    select l.row_no, l.repeated,
+           r.transfer_id, l.kind = 'transfer_reversal', l.amount, l.currency, l.fee,
            l.tax, l.net,
            case l.kind when 'transfer' then -l.amount - coalesce(l.fee, 0) else l.amount end,
            case l.kind when 'transfer' then r.amount else r.reversed end, r.currency,
@@ -54,7 +58,8 @@ const RECORDS = `
      ) r
      where l.kind = 'transfer' and l.net <= 0 or l.kind = 'transfer_reversal' and l.net >= 0
      union all
-    select l.row_no, l.repeated, r.dispute_id, l.kind = 'dispute_reversal', l.amount, l.currency, l.fee, l.tax,
+    select l.row_no, l.repeated,
+           r.dispute_id, l.kind = 'dispute_reversal', l.amount, l.currency, l.fee, l.tax,
            l.net, case l.kind when 'dispute' then -l.amount - coalesce(l.fee, 0) else l.net end,
            r.amount, r.currency, null, null, r.occurred_on = l.occurred_on
       from lines l
@@ -70,7 +75,7 @@ const RECORDS = `
        and (l.kind = 'dispute' and l.net <= 0 and (r.held <> 0 or r.lost > 0 or r.state = 'won')
             or l.kind = 'dispute_reversal' and l.net >= 0 and r.state = 'won')`
 
-export const take = (onConflict: string): string => `
+const take = (onConflict: string): string => `
   with lines as materialized (
     select row_no, gateway, account, kind, external_id, settlement_ref, amount, currency, fee,
            tax, net, occurred_on, repeated
@@ -155,4 +160,59 @@ export async function takeLines(
 
 function takenOf([taken]: readonly Taken[]): Taken {
   return taken ?? { seen: 0, matched: 0, open: 0 }
+}
+
+/** Of one statement. */
+const TOGETHER = 5000
+
+/**
+ * Matches of lines with records; both are no longer open. A record that another line was matched
+ * with meanwhile stays with that one, and the line stays open.
+ */
+export async function writeMatches(
+  trx: Trx,
+  runNo: number,
+  matches: readonly Match[],
+): Promise<number> {
+  let written = 0
+  for (let from = 0; from < matches.length; from += TOGETHER) {
+    const part = matches.slice(from, from + TOGETHER)
+    const rows = await trx.query(
+      `with matched as (
+         insert into recon_matches (org_id, file_no, row_no, part, record_id, reversal, whole,
+           amount, run_no, rule, agrees, candidates)
+         select $1, n.file_no, n.row_no,
+                (select count(*) from recon_matches m
+                  where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1),
+                n.record_id, n.reversal, n.whole, n.amount, $2, n.rule, n.agrees, n.candidates
+           from unnest($3::integer[], $4::integer[], $5::text[], $6::boolean[], $7::boolean[],
+                       $8::bigint[], $9::text[], $10::smallint[], $11::smallint[])
+             as n (file_no, row_no, record_id, reversal, whole, amount, rule, agrees, candidates)
+         on conflict do nothing
+         returning file_no, row_no, record_id, reversal
+       ), lines as (
+         delete from recon_open_lines o using matched m
+          where o.org_id = $1 and o.file_no = m.file_no and o.row_no = m.row_no
+       ), records as (
+         delete from recon_open_records o using matched m
+          where o.org_id = $1 and o.record_id = m.record_id and o.reversal = m.reversal
+       )
+       select 1 from matched`,
+      [
+        trx.scope,
+        runNo,
+        part.map(({ line }) => line.fileNo),
+        part.map(({ line }) => line.rowNo),
+        part.map(({ record }) => record.recordId),
+        part.map(({ record }) => record.reversal),
+        part.map(({ whole }) => whole),
+        part.map(({ line }) => line.amount),
+        part.map(({ rule }) => rule),
+        part.map(({ agrees }) => agrees),
+        part.map(({ candidates }) => candidates),
+      ],
+    )
+    written += rows.length
+  }
+  return written
 }

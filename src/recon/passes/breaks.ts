@@ -1,0 +1,60 @@
+/** Writes down breaks: each is told once, seen again by later runs, and gone with its reason. */
+import type { Trx } from '../../base/db.ts'
+import { newId } from '../../base/ids.ts'
+import type { Break } from '../match/decide.ts'
+
+/** Of one statement. */
+const TOGETHER = 5000
+
+/** Breaks of a run; one that is known is seen again, with what it says now. */
+export async function writeBreaks(
+  trx: Trx,
+  run: { no: number; asOf: string },
+  breaks: readonly Break[],
+): Promise<void> {
+  for (let from = 0; from < breaks.length; from += TOGETHER) {
+    const part = breaks.slice(from, from + TOGETHER)
+    await trx.query(
+      `insert into recon_exceptions (org_id, exception_id, kind, subject, amount, currency, detail,
+         since, found_by, seen_by, stays)
+       select distinct on (n.subject, n.kind) $1, n.id, n.kind, n.subject, n.amount, n.currency,
+              n.detail, coalesce(n.since, $3::date), $2, $2, n.stays
+         from unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::jsonb[],
+                     $10::date[], $11::boolean[])
+           as n (id, kind, subject, amount, currency, detail, since, stays)
+        order by n.subject, n.kind, n.id
+       on conflict (subject, kind, org_id) where state = 'open'
+       do update set seen_by = excluded.seen_by, amount = excluded.amount,
+                     detail = excluded.detail`,
+      [
+        trx.scope,
+        run.no,
+        run.asOf,
+        part.map(() => newId('exc')),
+        part.map(({ kind }) => kind),
+        part.map(({ subject }) => subject),
+        part.map(({ amount }) => amount),
+        part.map(({ currency }) => currency),
+        part.map(({ detail }) => JSON.stringify(detail, textOfBigint)),
+        part.map(({ since }) => since),
+        part.map(({ stays }) => stays),
+      ],
+    )
+  }
+}
+
+function textOfBigint(_name: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value
+}
+
+/** What this run did not find again is gone, unless it belongs to a match. */
+export async function endOldBreaks(trx: Trx, runNo: number): Promise<number> {
+  const gone = await trx.query(
+    `update recon_exceptions
+        set state = 'gone', ended_by_run = $2, ended_at = now()
+      where org_id = $1 and state = 'open' and not stays and seen_by < $2
+      returning 1`,
+    [trx.scope, runNo],
+  )
+  return gone.length
+}
