@@ -3,6 +3,7 @@ import type { Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import type { GatewayName } from '../gateways/fact.ts'
+import { templateOf } from '../ledger/core/chart.ts'
 import type { Mapping, SourceFormat } from './sources/formats.ts'
 
 /** So many of an organisation, archived ones too. */
@@ -200,12 +201,13 @@ async function assertNameFree(trx: Trx, name: string, but: string | null): Promi
   }
 }
 
+/** One of the chart is opened when it is first posted to. */
 async function assertAccount(trx: Trx, code: string): Promise<void> {
   const found = await trx.query('select 1 from accounts where org_id = $1 and code = $2', [
     trx.scope,
     code,
   ])
-  if (found.length === 0) {
+  if (found.length === 0 && templateOf(code) === undefined) {
     const detail = `The books have no account ${code}; open it first.`
     throw new Problem('unknown_account', { detail, moved: 'no' })
   }

@@ -15,6 +15,7 @@ import {
   type TestService,
 } from '../support/service.ts'
 import { cashCells, cheque, csvOf, record, upload } from '../offline/asked.ts'
+import { gatewaySource, razorpayCsv, razorpayRow, uploadTo } from '../recon/files.ts'
 import { entryBody, postEntry } from './posting.ts'
 import { donate, withGateways } from './seeded.ts'
 
@@ -51,6 +52,9 @@ describe('the walls', () => {
     expect(gift.status, gift.text).to.equal(201)
     const file = await upload(service, csvOf([cashCells({ donor_name: MARK })]))
     expect(file.status, file.text).to.equal(201)
+    const source = await gatewaySource(service, { name: MARK })
+    const lines = await uploadTo(service, source, razorpayCsv([razorpayRow(1)]), { name: MARK })
+    expect(lines.status, lines.text).to.equal(201)
     await postEntry(service, 'walled', entryBody({ description: MARK }))
     const limits = { limits: [{ currency: 'INR', amount: 99 }] }
     await service.call('PUT', '/v1/approval-limits', { role: 'admin', body: limits })

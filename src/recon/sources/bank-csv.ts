@@ -158,8 +158,9 @@ function lineOf(
   }
 }
 
+/** Three parts of a day, whatever they say: a title or a sum has none. */
 function looksLikeDay(text: string): boolean {
-  return /\d[-/. ](?:\d|[a-z]{3})/i.test(text)
+  return /^\d{1,4}[-/. ](?:\d{1,2}|[a-z]{3,9})[-/., ]+\d{1,4}/i.test(text)
 }
 
 /** One signed column, one with a mark beside it, or one for each way. */

@@ -56,13 +56,12 @@ export function cellAmount(column: string, text: string, decimals: number): bigi
   let whole = 0
   let digits = 0
   let behind = -1
+  let isTooFine = false
   for (; place < end; place += 1) {
     const code = text.charCodeAt(place)
     const digit = code - ZERO
     if (digit >= 0 && digit <= 9) {
-      if (behind >= decimals && digit !== 0) {
-        throw new BadCell(column, `${quoted(text)} has more decimals than the currency`)
-      }
+      isTooFine ||= behind >= decimals && digit !== 0
       if (behind < decimals) {
         // Below 2^53 a double counts whole numbers exactly; what would go beyond is refused.
         whole = whole * 10 + digit
@@ -80,6 +79,9 @@ export function cellAmount(column: string, text: string, decimals: number): bigi
   }
   if (digits === 0) {
     return oddAmount(column, text, decimals)
+  }
+  if (isTooFine) {
+    throw new BadCell(column, `${quoted(text)} has more decimals than the currency`)
   }
   for (let missing = Math.max(behind, 0); missing < decimals; missing += 1) {
     whole *= 10

@@ -21,17 +21,17 @@ export async function* csvRows(
   bytes: AsyncIterable<Buffer>,
   delimiterOf: (text: string) => string,
 ): AsyncGenerator<CsvRow[]> {
-  const state: State = { rest: '', line: 1, delimiter: null, tooLong: false, breaks: '\n' }
+  const state: State = { rest: '', line: 1, delimiter: null, tooLong: false, isOldMac: false }
   for await (const piece of textOf(bytes)) {
-    state.breaks = state.line === 1 && isOldMac(piece) ? '\r' : state.breaks
-    const text = state.breaks === '\r' ? piece.replaceAll('\r', '\n') : piece
-    state.rest += text
-    state.delimiter ??= state.rest.length < HEAD ? null : delimiterOf(state.rest)
+    state.rest += state.isOldMac ? piece.replaceAll('\r', '\n') : piece
+    if (state.delimiter === null && state.rest.length >= HEAD) {
+      begin(state, delimiterOf)
+    }
     if (state.delimiter !== null) {
       yield rowsIn(state, state.delimiter, false)
     }
   }
-  yield rowsIn(state, state.delimiter ?? delimiterOf(state.rest), true)
+  yield rowsIn(state, state.delimiter ?? begin(state, delimiterOf), true)
 }
 
 /** Enough of a file to see how its cells are divided. */
@@ -43,11 +43,16 @@ interface State {
   delimiter: string | null
   /** The row in hand is longer than any may be: what is left of its line is passed over. */
   tooLong: boolean
-  breaks: '\n' | '\r'
+  /** Its lines end with carriage returns only. */
+  isOldMac: boolean
 }
 
-function isOldMac(text: string): boolean {
-  return text.includes('\r') && !text.includes('\n')
+/** Looks at the beginning: how its lines end, and what stands between cells. */
+function begin(state: State, delimiterOf: (text: string) => string): string {
+  state.isOldMac = state.rest.includes('\r') && !state.rest.includes('\n')
+  state.rest = state.isOldMac ? state.rest.replaceAll('\r', '\n') : state.rest
+  state.delimiter = delimiterOf(state.rest)
+  return state.delimiter
 }
 
 /** Takes all whole rows off the text in hand. */
@@ -73,8 +78,8 @@ function rowsIn(state: State, delimiter: string, isEnd: boolean): CsvRow[] {
       if (read === null && !isEnd && text.length - at < ROW_MAX) {
         break
       }
-      const row = { row: state.line, cells: read?.cells ?? [], fault: read?.fault ?? UNCLOSED }
-      rows.push(row)
+      const { cells, fault } = read ?? { cells: [], fault: UNCLOSED }
+      rows.push({ row: state.line, cells, fault })
       state.line += read?.lines ?? 1
       at = read?.end ?? end + 1
     }

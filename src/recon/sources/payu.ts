@@ -1,5 +1,5 @@
 /** PayU's settlement report (/settlement/range): rows of its API, and a CSV with the same names. */
-import { isObject, objectAt, type JsonObject } from '../../gateways/json.ts'
+import { isObject, type JsonObject } from '../../gateways/json.ts'
 import { cellAmount, cellCurrency, cellDay, cellId, decimalsOf } from './cells.ts'
 import type { GatewayForm, GatewayMapping } from './gateway-file.ts'
 import { normalReference, type LineKind, type SettlementLine } from './line.ts'
@@ -123,7 +123,8 @@ function payuRows(document: unknown): JsonObject[] {
   if (isObject(document) && document['action'] !== undefined) {
     return [document]
   }
-  const data = isObject(document) ? objectAt(document, 'result')?.['data'] : document
+  const result = isObject(document) ? document['result'] : document
+  const data = isObject(result) ? result['data'] : result
   return (Array.isArray(data) ? data : []).filter(isObject).flatMap((settlement) => {
     const lines = settlement['transaction']
     return (Array.isArray(lines) ? lines : [])
