@@ -1,12 +1,12 @@
 /** Small books with everything that exports trip over, and an export of them as one text. */
 import { buffer } from 'node:stream/consumers'
 import { Readable } from 'node:stream'
-import { headOf, openBooks as readBooks } from '../../src/exports/books.ts'
+import { headOf } from '../../src/exports/books.ts'
 import { makeExport, type Manifest } from '../../src/exports/make.ts'
 import { type Asked, type ReportName } from '../../src/exports/registry.ts'
 import type { Format, Parameters } from '../../src/exports/report.ts'
 import type { Draft } from '../../src/ledger/core/entry.ts'
-import { openAccount } from '../../src/ledger/accounts/account-changes.ts'
+import { openAccount } from '../../src/ledger/accounts/open-accounts.ts'
 import { registerCurrency } from '../../src/ledger/accounts/currencies.ts'
 import { BANK, credit, debit, draftOf, FUND, ORG, type Books } from '../ledger/books.ts'
 
@@ -46,15 +46,25 @@ export async function fillSmall(books: Books): Promise<void> {
       ['assets:bank:_odd-', 'KWD'],
       ['liabilities:wallets:user_17', 'PTS4'],
     ] as const) {
-      await openAccount(trx, { code, currency, name: `=${code}`, floor: null }, 'test')
+      await openAccount(
+        trx,
+        { code, currency, name: `=${code}`, floor: null, metadata: {} },
+        'test',
+      )
     }
   })
   const on = (key: string, effectiveOn: string, lines: Draft['lines'], more = {}) =>
     draftOf(key, { effectiveOn, lines, kind: 'manual', ...more })
   await books.post([
-    on('o1', '2026-03-05', [debit(BANK, 5_000_001n), credit('income:donations:education', 5_000_001n)]),
+    on('o1', '2026-03-05', [
+      debit(BANK, 5_000_001n),
+      credit('income:donations:education', 5_000_001n),
+    ]),
     on('o2', '2026-03-31', [debit('expenses:bank-charges', 35_400n), credit(BANK, 35_400n)]),
-    on('k1', '2026-04-02', [debit('assets:bank:_odd-', 1_234n, 'KWD'), credit(FUND, 1_234n, 'KWD')]),
+    on('k1', '2026-04-02', [
+      debit('assets:bank:_odd-', 1_234n, 'KWD'),
+      credit(FUND, 1_234n, 'KWD'),
+    ]),
     on('j1', '2026-04-03', [debit(BANK, 977n, 'JPY'), credit(FUND, 977n, 'JPY')]),
     on('p1', '2026-04-03', [
       debit('equity:trading:pts4', 7n, 'PTS4'),
@@ -68,10 +78,15 @@ export async function fillSmall(books: Books): Promise<void> {
     ]),
     on('c1', '2026-04-05', [debit('assets:cash', 100n), credit(BANK, 100n)]),
     ...HOSTILE_TEXTS.map((description, n) =>
-      on(`h${n}`, '2026-04-10', [debit('assets:cash', 10n), credit('income:donations:health', 10n)], {
-        description,
-        source: `s:${description}`.slice(0, 200),
-      }),
+      on(
+        `h${n}`,
+        '2026-04-10',
+        [debit('assets:cash', 10n), credit('income:donations:health', 10n)],
+        {
+          description,
+          source: `s:${description}`.slice(0, 200),
+        },
+      ),
     ),
     on('late', '2026-03-31', [debit('assets:cash', 50n), credit('income:donations:health', 50n)]),
   ])
@@ -111,5 +126,3 @@ export async function exported(
   }
   return { bytes, text: bytes.toString(), manifest }
 }
-
-export { readBooks }
