@@ -30,6 +30,8 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   people_notes: 'link-people-audit',
   inbox_bodies: 'seal-inbox-bodies',
   offline_imports: 'commit-imports',
+  exports: 'make-exports',
+  export_emails: 'send-export-emails',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)

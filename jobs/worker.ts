@@ -14,6 +14,7 @@ import { issueReceiptsJob } from './issue-receipts.ts'
 import { runJob, type Job, type JobParts } from './job.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
+import { makeExports } from './make-exports.ts'
 import { operateInbox } from './operate-inbox.ts'
 import { pollGateways } from './poll-gateways.ts'
 import { processInbox } from './process-inbox.ts'
@@ -21,6 +22,7 @@ import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
 import { sealDays } from './seal-days.ts'
 import { sealInboxBodies } from './seal-inbox-bodies.ts'
+import { sendExportEmailsJob } from './send-export-emails.ts'
 import { sendInstructions } from './send-instructions.ts'
 import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
@@ -36,6 +38,8 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,
   'deliver-webhooks': deliverWebhooks,
+  'make-exports': makeExports,
+  'send-export-emails': sendExportEmailsJob,
   'seal-days': sealDays,
   'self-check': selfCheckJob,
   'link-people-audit': linkPeopleAudit,

@@ -73,7 +73,6 @@ create table export_jobs (
   sha256 bytea check (length(sha256) = 32),
   manifest jsonb,
   failure text check (length(failure) between 1 and 1000),
-  expires_at timestamptz,
   primary key (org_id, export_id),
   foreign key (org_id, schedule_id) references export_schedules,
   check ((schedule_id is null) = (scheduled_for is null)),
@@ -81,8 +80,7 @@ create table export_jobs (
   check ((state = 'running') = (alive_until is not null)),
   check ((state = 'done') = (sha256 is not null)),
   check (state <> 'done' or manifest is not null),
-  check ((state = 'failed') = (failure is not null)),
-  check ((ended_at is null) = (expires_at is null))
+  check ((state = 'failed') = (failure is not null))
 );
 
 -- One at a time, whatever the workers believe; once a day of the calendar.
@@ -90,7 +88,7 @@ create unique index export_jobs_running on export_jobs (org_id) where state = 'r
 create unique index export_jobs_scheduled on export_jobs (schedule_id, scheduled_for, org_id)
   where schedule_id is not null;
 create index export_jobs_open on export_jobs (asked_at) where state in ('waiting', 'running');
-create index export_jobs_over on export_jobs (expires_at) where expires_at is not null;
+create index export_jobs_over on export_jobs (ended_at) where ended_at is not null;
 
 create function export_jobs_guard() returns trigger
   language plpgsql set search_path = pg_catalog, public, pg_temp as
@@ -143,7 +141,7 @@ select bahi_wall('export_emails', true);
 grant select, insert on export_schedules, export_jobs, export_emails to bahi_app;
 grant update (next_on, ended_at) on export_schedules to bahi_app;
 grant update (state, attempts, alive_until, started_at, ended_at, rows, bytes, pieces, sha256,
-  manifest, failure, expires_at) on export_jobs to bahi_app;
+  manifest, failure) on export_jobs to bahi_app;
 grant delete on export_jobs, export_emails to bahi_app;
 grant update (state, attempts, unknown_attempts, next_try_at, message_id, sent_at, last_error)
   on export_emails to bahi_app;

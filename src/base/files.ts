@@ -1,5 +1,5 @@
 /** Documents on disk, encrypted; a crash leaves the old file or the whole new one. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { seal, unseal, type Keyring } from './crypto.ts'
@@ -8,6 +8,8 @@ export interface Files {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** The bytes, or undefined where there is no such file, or it is not what was put there. */
   get(key: string): Promise<Buffer | undefined>
+  /** Takes it away; nothing where there is none. */
+  remove(key: string): Promise<void>
 }
 
 /** `directory` may be shared by several processes. Keys are made by us: letters, digits, / - _ . */
@@ -40,6 +42,9 @@ export function openFiles(directory: string, keyring: Keyring): Files {
         // Changed, cut or swapped on disk: whoever asks makes it anew and checks it by its hash.
         return undefined
       }
+    },
+    async remove(key) {
+      await rm(pathOf(key), { force: true })
     },
   }
 }

@@ -11,6 +11,8 @@ export type IdPrefix =
   | 'dwn'
   | 'evt'
   | 'eml'
+  | 'exp'
+  | 'exs'
   | 'gcl'
   | 'obx'
   | 'ofp'

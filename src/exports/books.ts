@@ -20,6 +20,8 @@ export interface Books {
   hash: Buffer
   /** Digits behind the decimal point of each currency that an account is kept in. */
   exponents: ReadonlyMap<string, number>
+  /** Rows that were written so far. */
+  progress: { rows: number }
 }
 
 /** The number of the newest entry, or of the newest that was posted at that instant or before. */
@@ -59,6 +61,7 @@ export async function openBooks(db: Database, orgId: number, through: bigint): P
         trx,
         currencies.map(({ currency }) => currency),
       ),
+      progress: { rows: 0 },
     }
   })
 }

@@ -38,7 +38,8 @@ export class Disagreement extends Error {
 }
 
 /**
- * The export's bytes as they are made, then its manifest. `through` is the last entry that it reads.
+ * The export's bytes as they are made, then its manifest. `through` is the last entry that it reads;
+ * `onRows` hears how many rows there are so far.
  * Throws `Disagreement` at the end where what was written is not what the books hold, and what the
  * report refuses: `not_found`, `limit_reached`, `invalid_request`.
  */
@@ -47,6 +48,7 @@ export async function* makeExport(
   orgId: number,
   asked: Asked,
   through: bigint,
+  onRows: (rows: number) => void = () => undefined,
 ): AsyncGenerator<Buffer, Manifest> {
   const books = await openBooks(db, orgId, through)
   const hash = createHash('sha256')
@@ -66,6 +68,7 @@ export async function* makeExport(
     const piece = Buffer.from(next.value)
     hash.update(piece)
     bytes += piece.length
+    onRows(books.progress.rows)
     if (piece.length > 0) {
       yield piece
     }

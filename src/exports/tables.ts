@@ -35,6 +35,7 @@ export function csvOf(table: Table): Maker {
         return next.value
       }
       yield next.value.map((row) => csvLine(row)).join('')
+      books.progress.rows += next.value.length
     }
   }
 }
@@ -55,6 +56,7 @@ export function xlsxOf(table: Table): Maker {
         const detail = `An Excel file has at most ${XLSX_ROWS_MAX} rows: ask for CSV, or for less.`
         throw new Problem('limit_reached', { detail })
       }
+      books.progress.rows += next.value.length
       for (const row of next.value) {
         sheet.push(row.map(sheetCell))
       }

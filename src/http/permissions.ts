@@ -40,6 +40,8 @@ export const PERMISSIONS = {
   'webhooks.read': ['finance', 'auditor', 'admin'],
   'webhooks.manage': ['admin'],
   'exports.read': ['finance', 'auditor', 'admin'],
+  // Emails others that there is something to fetch.
+  'exports.schedule': ['finance', 'admin'],
   'people_audit.read': ['auditor', 'admin'],
   'identity.manage': ['admin'],
   'users.manage': ['admin'],

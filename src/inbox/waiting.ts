@@ -16,6 +16,8 @@ export type Work =
   | 'people_notes'
   | 'inbox_bodies'
   | 'offline_imports'
+  | 'exports'
+  | 'export_emails'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -95,6 +97,20 @@ const DUE: Readonly<Record<Work, string>> = {
                   where b.due > 0`,
   offline_imports: `select org_id, count(*)::integer as due, min(committed_at) as oldest
                       from offline_imports where state = 'committing' group by org_id`,
+  // Asked for, left by a worker that died, or due by the calendar.
+  exports: `select org_id, count(*)::integer as due, min(since) as oldest
+              from (
+                select org_id, asked_at as since from export_jobs
+                 where state = 'waiting' or state = 'running' and alive_until <= now()
+                 union all
+                select org_id, next_on::timestamp at time zone 'Asia/Kolkata' from export_schedules
+                 where ended_at is null and next_on <= (now() at time zone 'Asia/Kolkata')::date
+              ) open
+             group by org_id`,
+  export_emails: `select org_id, count(*)::integer as due, min(created_at) as oldest
+                    from export_emails
+                   where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
+                   group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */

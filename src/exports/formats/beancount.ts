@@ -27,6 +27,7 @@ export async function* beancountJournal(books: Books, asked: Parameters): Pieces
   for await (const entries of entriesOf(books, { ...asked, kind: null })) {
     yield entries.map((entry) => entryText(books, entry)).join('')
     addEntries(sums, entries)
+    books.progress.rows = sums.lines
     for (const { effective_on: day } of entries) {
       lastDay = day > lastDay ? day : lastDay
     }

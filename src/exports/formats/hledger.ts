@@ -24,6 +24,7 @@ export async function* hledgerJournal(books: Books, asked: Parameters): Pieces {
   for await (const entries of entriesOf(books, { ...asked, kind: null })) {
     yield entries.map((entry) => entryText(books, entry)).join('')
     addEntries(sums, entries)
+    books.progress.rows = sums.lines
     for (const { effective_on: day } of entries) {
       lastDay = asked.to ?? (lastDay === null || day > lastDay ? day : lastDay)
     }

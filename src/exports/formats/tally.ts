@@ -45,6 +45,7 @@ export async function* tallyXml(books: Books, asked: Parameters): Pieces {
     })
     yield own.map((entry) => voucherText(books, entry)).join('')
     addEntries(sums, own)
+    books.progress.rows = sums.lines
   }
   yield REQUEST_END
   yield END

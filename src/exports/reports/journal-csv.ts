@@ -44,6 +44,7 @@ export async function* journalCsv(books: Books, asked: Parameters): Pieces {
       return await outcomeOf(books, asked, sums)
     }
     sums.add(part)
+    books.progress.rows = sums.lines
     if (part.text !== '') {
       yield part.text
     }
