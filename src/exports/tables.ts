@@ -27,10 +27,11 @@ export function decimalOf(books: Books, minor: bigint, currency: string): Cell {
 /** The table as CSV: a header, then its rows, and nothing else. */
 export function csvOf(table: Table): Maker {
   return async function* csv(books, asked) {
-    yield csvLine(table.columns)
     const rows = table.rows(books, asked)
-    for (;;) {
-      const next = await rows.next()
+    // What the report refuses it refuses here, before there is anything of a file.
+    let next = await rows.next()
+    yield csvLine(table.columns)
+    for (; ; next = await rows.next()) {
       if (next.done === true) {
         return next.value
       }

@@ -76,7 +76,11 @@ describe('the exported books', () => {
     })
 
     const hledger = (...given: string[]) =>
-      execFileSync('hledger', given, { encoding: 'utf8', env: { ...process.env, LANG: 'C.UTF-8' } })
+      execFileSync('hledger', given, {
+        encoding: 'utf8',
+        stdio: 'pipe',
+        env: { ...process.env, LANG: 'C.UTF-8' },
+      })
 
     function balancesIn(file: string): Record<string, string> {
       const csv = hledger('-f', file, 'bal', '-O', 'csv', '--flat', '--no-total', '-N')
@@ -179,7 +183,7 @@ describe('the exported books', () => {
     })
     parser.on('opentag', ({ name, attributes }) => {
       const id = attributes['REMOTEID'] ?? attributes['NAME'] ?? ''
-      path.push({ name, text: '', id: String(id) })
+      path.push({ name, text: '', id })
     })
     parser.on('text', (text) => {
       const last = path.at(-1)

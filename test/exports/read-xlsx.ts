@@ -53,7 +53,7 @@ export function cellsOfXlsx(archive: Buffer): Value[][] {
         type = attributes['t'] ?? 'n'
         text = ''
         const letters = /^[A-Z]+/.exec(attributes['r'] ?? '')?.[0] ?? 'A'
-        column = [...letters].reduce((sum, one) => sum * 26 + one.charCodeAt(0) - 64, 0) - 1
+        column = Buffer.from(letters).reduce((sum, one) => sum * 26 + one - 64, 0) - 1
       }
     },
     text: (more) => {

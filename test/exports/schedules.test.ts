@@ -14,6 +14,7 @@ import {
   type TestService,
 } from '../support/service.ts'
 import { postEntry } from '../http/posting.ts'
+import { textIn } from '../http/seeded.ts'
 
 describe('the days of a schedule', () => {
   it('are those before, seen from the day on which it runs', () => {
@@ -118,7 +119,7 @@ describe('an export by the calendar', () => {
   it('is made on its day, once, and each user gets one email with a link and no data', async () => {
     const made = await schedule()
     expect(made.status, made.text).to.equal(201)
-    const id = String(made.json['id'])
+    const id = textIn(made.json, 'id')
     await work()
     expect(ses.sent).to.deep.equal([])
     const today = new Date(Date.now() + 19_800_000).toISOString().slice(0, 10)
@@ -137,7 +138,7 @@ describe('an export by the calendar', () => {
     expect(rows[0]?.['parameters']).to.deep.equal({ from, to })
     expect(rows[0]).to.include({ state: 'done', schedule: id, asked_by: `schedule:${id}` })
     const raw = ses.sent[0]?.raw.replaceAll('=\r\n', '') ?? ''
-    expect(raw).to.contain(`/v1/exports/${String(rows[0]?.['id'])}/file`)
+    expect(raw).to.contain(`/v1/exports/${textIn(rows[0], 'id')}/file`)
     expect(raw).to.contain('Receipts and payments account of')
     expect(raw).to.not.contain('Content-Disposition: attachment')
     const again = await service.call('GET', '/v1/export-schedules')
@@ -147,7 +148,7 @@ describe('an export by the calendar', () => {
   })
 
   it('that was missed for months is made for each of them', async () => {
-    const id = String((await schedule({ report: 'trial_balance', format: 'csv' })).json['id'])
+    const id = textIn((await schedule({ report: 'trial_balance', format: 'csv' })).json, 'id')
     await dueOn(id, '2026-08-05')
     await runSchedules(service.parts.db, 1, '2026-11-21')
     await runSchedules(service.parts.db, 1, '2026-11-21')
@@ -167,13 +168,14 @@ describe('an export by the calendar', () => {
   })
 
   it('that fails tells why, and who was disabled hears nothing', async () => {
-    const id = String(
+    const id = textIn(
       (
         await schedule({
           report: 'account_statement',
           parameters: { account: 'acc_999' },
         })
-      ).json['id'],
+      ).json,
+      'id',
     )
     await dueOn(id, '2026-11-20')
     await makeExports.run(service.jobParts)
@@ -205,7 +207,7 @@ describe('an export by the calendar', () => {
   })
 
   it('is told of again where SES does not take the email', async () => {
-    const id = String((await schedule({ recipients: [asha.id] })).json['id'])
+    const id = textIn((await schedule({ recipients: [asha.id] })).json, 'id')
     await dueOn(id, '2026-11-19')
     await makeExports.run(service.jobParts)
     ses.answer(() => ({ error: 'Throttling', message: 'slowly', status: 400 }))

@@ -1,5 +1,6 @@
 /** /v1/exports: files that are made in the background, kept for a week and fetched when ready. */
-import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import type { Files } from '../../base/files.ts'
 import type { Parts } from '../../base/parts.ts'
@@ -186,19 +187,7 @@ function fileOperation({ db, files }: Parts): Operation {
           .setHeader('Content-Disposition', `attachment; filename="${fileNameOf(job)}"`)
           .setHeader('Content-Length', job.bytes.toString())
           .setHeader('ETag', `"${job.sha256?.toString('hex') ?? ''}"`)
-        for (let piece = 1, bytes: Buffer | undefined = first; piece <= job.pieces;) {
-          if (bytes === undefined || response.destroyed) {
-            // Taken away meanwhile, or nobody reads any more: the length says that it is not all.
-            response.destroy()
-            return null
-          }
-          if (!response.write(bytes)) {
-            await Promise.race([once(response, 'drain'), once(response, 'close')])
-          }
-          piece += 1
-          bytes = piece > job.pieces ? undefined : await pieceOf(files, orgId, job, piece)
-        }
-        response.end()
+        await pipeline(Readable.from(piecesOf(files, orgId, job, first)), response)
         return null
       },
     },
@@ -212,6 +201,23 @@ async function pieceOf(
   piece: number,
 ): Promise<Buffer | undefined> {
   return await files.get(pieceKey(orgId, job, piece))
+}
+
+/** Throws where a piece was taken away meanwhile: the length says that the answer is not whole. */
+async function* piecesOf(
+  files: Files,
+  orgId: number,
+  job: ExportJob,
+  first: Buffer,
+): AsyncGenerator<Buffer> {
+  yield first
+  for (let piece = 2; piece <= job.pieces; piece += 1) {
+    const bytes = await pieceOf(files, orgId, job, piece)
+    if (bytes === undefined) {
+      throw new Error(`piece ${piece} of ${job.export_id} is not there`)
+    }
+    yield bytes
+  }
 }
 
 function cancelOperation(): Operation {

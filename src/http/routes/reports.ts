@@ -1,6 +1,7 @@
 /** GET /v1/reports/{report}: a report at once, streamed as it is made. */
-import { once } from 'node:events'
 import type { Response } from 'express'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import type { Parts } from '../../base/parts.ts'
 import { headOf } from '../../exports/books.ts'
@@ -54,34 +55,28 @@ export function reportOperations({ db }: Pick<Parts, 'db'>): Operation[] {
   ]
 }
 
-/** A refusal that comes with the first piece is still an answer of its own. */
 async function send(
   response: Response,
   asked: Asked,
   pieces: AsyncGenerator<Buffer, Manifest>,
 ): Promise<void> {
+  // A refusal that comes in place of the first piece is still an answer of its own.
   let next = await pieces.next()
+  async function* all(): AsyncGenerator<Buffer> {
+    for (; next.done !== true; next = await pieces.next()) {
+      yield next.value
+    }
+  }
   response
     .type(FORMATS[asked.format].media)
     .setHeader('Content-Disposition', `attachment; filename="${fileNameOf(asked)}"`)
     .setHeader('Trailer', TRAILERS.join(', '))
-  try {
-    while (next.done !== true) {
-      if (response.destroyed) {
-        return
-      }
-      if (!response.write(next.value)) {
-        await Promise.race([once(response, 'drain'), once(response, 'close')])
-      }
-      next = await pieces.next()
-    }
-  } catch (error) {
-    // The file has begun: whoever reads it sees that it was never ended.
-    response.destroy()
-    throw error
+  // Where this throws the file was begun: whoever reads it sees that it was never ended.
+  await pipeline(Readable.from(all()), response, { end: false })
+  if (next.done === true) {
+    const { sha256, rows } = next.value
+    const digest = Buffer.from(sha256, 'hex').toString('base64')
+    response.addTrailers({ 'Repr-Digest': `sha-256=:${digest}:`, 'Bahi-Rows': String(rows) })
   }
-  const { sha256, rows } = next.value
-  const digest = Buffer.from(sha256, 'hex').toString('base64')
-  response.addTrailers({ 'Repr-Digest': `sha-256=:${digest}:`, 'Bahi-Rows': String(rows) })
   response.end()
 }
