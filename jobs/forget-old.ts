@@ -1,7 +1,9 @@
 /** Forgets what is over for long enough, in small steps: webhooks, sessions, invitations, files. */
 import { forgetCalls } from '../src/base/call-log.ts'
 import type { Database } from '../src/base/db.ts'
+import type { Files } from '../src/base/files.ts'
 import { rowsForgotten } from '../src/base/metrics.ts'
+import { EXPORT_DAYS, forgetExports } from '../src/exports/jobs.ts'
 import { forgetInvitationEmails, forgetInvitations } from '../src/identity/forget-invitations.ts'
 import { forgetSessions } from '../src/identity/sessions.ts'
 import { forgetDeliveries, forgetMessages } from '../src/notifications/forget.ts'
@@ -22,6 +24,7 @@ export const KEPT_DAYS = {
   sessions: 30,
   invitations: 30,
   previews: PREVIEW_DAYS,
+  exports: EXPORT_DAYS,
 } as const
 
 /** One statement's: far below its limit of five seconds, and no lock is held for long. */
@@ -32,7 +35,7 @@ const STEPS_MAX = 50
 const EVERY_MINUTES = 10
 
 /** Forgets up to so many rows that ended so many days ago; gives how many. */
-type Forget = (db: Database, days: number, most: number) => Promise<number>
+type Forget = (db: Database, days: number, most: number, files: Files) => Promise<number>
 
 /** Deliveries before their messages, which stay while one is left. */
 const KINDS: readonly { kind: string; days: number; forget: Forget }[] = [
@@ -43,6 +46,7 @@ const KINDS: readonly { kind: string; days: number; forget: Forget }[] = [
   { kind: 'invitations', days: KEPT_DAYS.invitations, forget: forgetInvitations },
   { kind: 'invitation_emails', days: KEPT_DAYS.invitations, forget: forgetInvitationEmails },
   { kind: 'offline_previews', days: KEPT_DAYS.previews, forget: forgetPreviews },
+  { kind: 'exports', days: KEPT_DAYS.exports, forget: forgetExports },
 ]
 
 /** Whether nobody has looked for ten minutes. */
@@ -69,7 +73,7 @@ export const forgetOld: Job = {
     rowsForgotten.inc({ kind: 'recon_bytes' }, bytesOf)
     for (const { kind, days, forget } of KINDS) {
       for (let step = 0; step < STEPS_MAX && !shouldStop(); step += 1) {
-        const forgotten = await forget(db, days, TOGETHER)
+        const forgotten = await forget(db, days, TOGETHER, files)
         rowsForgotten.inc({ kind }, forgotten)
         if (forgotten > 0) {
           log.info({ kind, forgotten }, 'rows forgotten')

@@ -33,6 +33,8 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   recon_files: 'load-recon',
   recon_runs: 'reconcile',
   recon_fetches: 'fetch-recon',
+  exports: 'make-exports',
+  export_emails: 'send-export-emails',
 }
 
 const WORK = Object.keys(BELL_OF).filter((work): work is Work => work in BELL_OF)

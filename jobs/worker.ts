@@ -17,6 +17,7 @@ import { loadRecon } from './load-recon.ts'
 import { reconcile } from './reconcile.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
+import { makeExports } from './make-exports.ts'
 import { operateInbox } from './operate-inbox.ts'
 import { pollGateways } from './poll-gateways.ts'
 import { processInbox } from './process-inbox.ts'
@@ -24,6 +25,7 @@ import { selfCheckJob } from './self-check.ts'
 import { rotateKeysJob } from './rotate-keys.ts'
 import { sealDays } from './seal-days.ts'
 import { sealInboxBodies } from './seal-inbox-bodies.ts'
+import { sendExportEmailsJob } from './send-export-emails.ts'
 import { sendInstructions } from './send-instructions.ts'
 import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
@@ -42,6 +44,8 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,
   'deliver-webhooks': deliverWebhooks,
+  'make-exports': makeExports,
+  'send-export-emails': sendExportEmailsJob,
   'seal-days': sealDays,
   'self-check': selfCheckJob,
   'link-people-audit': linkPeopleAudit,

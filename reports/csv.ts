@@ -1,11 +1,11 @@
 /** CSV as in RFC 4180, with text cells that a spreadsheet would run made harmless. */
 
 /**
- * Text is neutralised and quoted where needed; a number or bigint is written as it is. A cell that
- * is any number of apostrophes, at least one, and then one of `=`, `+`, `-`, `@`, tab or carriage
- * return has one apostrophe more than its text had.
+ * Text is neutralised and quoted where needed; a number or bigint, and plain digits that we made,
+ * are written as they are. A cell that is any number of apostrophes, at least one, and then one of
+ * `=`, `+`, `-`, `@`, tab or carriage return has one apostrophe more than its text had.
  */
-export type Cell = string | number | bigint | null
+export type Cell = string | number | bigint | null | { plain: string }
 
 /** One line with its end (CRLF). */
 export function csvLine(cells: readonly Cell[]): string {
@@ -17,7 +17,7 @@ function csvCell(cell: Cell): string {
     return ''
   }
   if (typeof cell !== 'string') {
-    return cell.toString()
+    return typeof cell === 'object' ? cell.plain : cell.toString()
   }
   // A leading apostrophe stops evaluation (OWASP). Where apostrophes were there it is one more, so
   // that taking one off gives the text and no two texts share a cell.

@@ -1,4 +1,5 @@
 /** npm run bench -- NAME: measures; what is compared is printed, then one line of JSON. */
+import { benchExport } from './bench/export.ts'
 import { benchIntake } from './bench/intake.ts'
 import { benchPipeline } from './bench/pipeline.ts'
 import { benchPosting } from './bench/posting.ts'
@@ -6,6 +7,7 @@ import { benchReads } from './bench/reads.ts'
 import { benchRecon } from './bench/recon.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  export: benchExport,
   intake: benchIntake,
   pipeline: benchPipeline,
   posting: benchPosting,

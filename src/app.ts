@@ -18,6 +18,8 @@ import { moneyOutOperations } from './http/routes/money-out.ts'
 import { donationOperations } from './http/routes/donations.ts'
 import { donorOperations } from './http/routes/donors.ts'
 import { exchangeOperations } from './http/routes/exchanges.ts'
+import { exportJobOperations } from './http/routes/export-jobs.ts'
+import { exportScheduleOperations } from './http/routes/export-schedules.ts'
 import { exportOperations } from './http/routes/exports.ts'
 import { fundOperations } from './http/routes/funds.ts'
 import { gatewayAccountOperations } from './http/routes/gateway-accounts.ts'
@@ -53,6 +55,7 @@ import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
 import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
+import { reportOperations } from './http/routes/reports.ts'
 import { signInOperations } from './http/routes/sign-in.ts'
 import { statementOperations } from './http/routes/statements.ts'
 import { trialBalanceOperations } from './http/routes/trial-balance.ts'
@@ -119,6 +122,9 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...proofOperations(parts),
     ...exportOperations(parts),
     ...peopleAuditOperations(parts),
+    ...reportOperations(parts),
+    ...exportJobOperations(parts),
+    ...exportScheduleOperations(state.publicUrl),
     ...donationOperations(parts, state.publicUrl),
     ...openedDonationOperations(),
     ...donorOperations(parts),

@@ -28,6 +28,8 @@ export const BATCH_MS = 100
 const CHUNK = 500_000
 
 export interface BenchBooks {
+  /** The owner's address. */
+  url: string
   db: Database
   /** What only the owner of the tables may do. */
   own(sql: string): Promise<void>
@@ -56,7 +58,7 @@ export async function withBooks(work: (books: BenchBooks) => Promise<void>): Pro
       })
     }
     try {
-      await work({ db, own })
+      await work({ url, db, own })
     } finally {
       await db.close()
     }

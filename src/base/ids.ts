@@ -12,6 +12,8 @@ export type IdPrefix =
   | 'evt'
   | 'exc'
   | 'eml'
+  | 'exp'
+  | 'exs'
   | 'gcl'
   | 'obx'
   | 'ofp'

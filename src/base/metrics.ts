@@ -225,3 +225,17 @@ export const inboxOldestSeconds = new Gauge({
   labelNames: ['lane'],
   registers: [registry],
 })
+
+export const exportsMade = new Counter({
+  name: 'bahi_exports_total',
+  help: 'Exports made in the background, by how an attempt ended.',
+  labelNames: ['outcome'],
+  registers: [registry],
+})
+
+export const exportEmails = new Counter({
+  name: 'bahi_export_emails_total',
+  help: 'Emails about exports by the state in which an attempt left them.',
+  labelNames: ['state'],
+  registers: [registry],
+})

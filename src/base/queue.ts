@@ -22,6 +22,8 @@ export const JOBS = {
   'send-invitations': { concurrency: 1, lockMs: 120_000 },
   'deliver-webhooks': { concurrency: 1, lockMs: 120_000 },
   'self-check': { concurrency: 1, lockMs: 120_000 },
+  'make-exports': { concurrency: 1, lockMs: 600_000 },
+  'send-export-emails': { concurrency: 1, lockMs: 120_000 },
   'seal-days': { concurrency: 1, lockMs: 120_000 },
   'rotate-keys': { concurrency: 1, lockMs: 600_000 },
   'link-people-audit': { concurrency: 1, lockMs: 60_000 },

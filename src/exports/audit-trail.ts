@@ -14,7 +14,11 @@ import { csvLine, type Cell } from '../../reports/csv.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { genesisOf } from '../ledger/core/link.ts'
 import type { PostedEntry } from '../ledger/reading/entries.ts'
+import type { Books } from './books.ts'
+import { againstTrialBalance } from './checks.ts'
 import { readEntries } from './leaves.ts'
+import { openSums, type Pieces } from './report.ts'
+import { addEntries } from './reports/journal.ts'
 
 const FORMAT = 'bahi/audit-trail/1'
 
@@ -49,11 +53,36 @@ type Row = Partial<Record<(typeof COLUMNS)[number], Cell>>
  * change, so that no transaction has to stay open while a slow client reads.
  */
 export async function* auditTrailCsv(db: Database, orgId: number): AsyncGenerator<string> {
-  yield csvLine(COLUMNS)
   const head = await db.read(orgId, readHead)
   if (head === undefined) {
+    yield csvLine(COLUMNS)
     return
   }
+  yield* trailOf(db, orgId, head, () => undefined)
+}
+
+/** The same as an export, up to its last entry; it holds against the trial balance. */
+export async function* auditTrail(books: Books): Pieces {
+  const { db, orgId, organisation, through, hash } = books
+  const sums = openSums()
+  yield* trailOf(db, orgId, { organisation, entry_no: through, hash }, (entries) =>
+    addEntries(sums, entries),
+  )
+  const checks = await againstTrialBalance(books, sums.nets, {
+    from: null,
+    to: null,
+    currency: null,
+  })
+  return { rows: sums.lines, totals: sums.totals(), checks }
+}
+
+async function* trailOf(
+  db: Database,
+  orgId: number,
+  head: Head,
+  onEntries: (entries: readonly PostedEntry[]) => void,
+): AsyncGenerator<string> {
+  yield csvLine(COLUMNS)
   const { organisation } = head
   const genesis = genesisOf(organisation).toString('hex')
   yield rowOf({ record: 'start', entry_no: 0, hash: genesis, organisation, format: FORMAT })
@@ -67,6 +96,7 @@ export async function* auditTrailCsv(db: Database, orgId: number): AsyncGenerato
       throw new Error(`entries after ${after} are missing`)
     }
     yield entries.map(rowsOf).join('')
+    onEntries(entries)
     after = newest.entry_no
   }
   yield rowOf({ record: 'end', entry_no: head.entry_no, hash: head.hash.toString('hex') })

@@ -23,6 +23,7 @@ export const TAGS = [
   'Approvals',
   'Periods',
   'Proofs',
+  'Exports',
   'Donations',
   'Reconciliation',
   'Intake',

@@ -42,6 +42,8 @@ export const PERMISSIONS = {
   'recon.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'recon.write': ['finance', 'admin'],
   'exports.read': ['finance', 'auditor', 'admin'],
+  // Emails others that there is something to fetch.
+  'exports.schedule': ['finance', 'admin'],
   'people_audit.read': ['auditor', 'admin'],
   'identity.manage': ['admin'],
   'users.manage': ['admin'],

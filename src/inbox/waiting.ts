@@ -19,6 +19,8 @@ export type Work =
   | 'recon_files'
   | 'recon_runs'
   | 'recon_fetches'
+  | 'exports'
+  | 'export_emails'
 
 const DUE: Readonly<Record<Work, string>> = {
   confirmations: `select org_id, count(*)::integer as due, min(received_at) as oldest
@@ -123,6 +125,20 @@ const DUE: Readonly<Record<Work, string>> = {
                        group by s.org_id
                     ) both_kinds
                    group by org_id`,
+  // Asked for, left by a worker that died, or due by the calendar.
+  exports: `select org_id, count(*)::integer as due, min(since) as oldest
+              from (
+                select org_id, asked_at as since from export_jobs
+                 where state = 'waiting' or state = 'running' and alive_until <= now()
+                 union all
+                select org_id, next_on::timestamp at time zone 'Asia/Kolkata' from export_schedules
+                 where ended_at is null and next_on <= (now() at time zone 'Asia/Kolkata')::date
+              ) open
+             group by org_id`,
+  export_emails: `select org_id, count(*)::integer as due, min(created_at) as oldest
+                    from export_emails
+                   where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
+                   group by org_id`,
 }
 
 /** Organisations with due work of that kind, the longest waiting first; notes it in the metrics. */
@@ -134,7 +150,8 @@ export async function organisationsWith(db: Database, work: Work): Promise<numbe
     { kind: work },
     rows.reduce((sum, row) => sum + row.due, 0),
   )
-  const oldest = rows[0]?.oldest.getTime() ?? Date.now()
-  oldestWaitingSeconds.set({ kind: work }, Math.max(0, (Date.now() - oldest) / 1000))
+  const now = Date.now()
+  const oldest = rows[0]?.oldest.getTime() ?? now
+  oldestWaitingSeconds.set({ kind: work }, Math.max(0, (now - oldest) / 1000))
   return rows.map((row) => row.org_id)
 }

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
+import { makeExports } from '../../jobs/make-exports.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { signToken } from '../../src/http/auth.ts'
 import { fitting, type Schema } from '../support/arbitrary.ts'
@@ -58,6 +59,10 @@ describe('the walls', () => {
     await postEntry(service, 'walled', entryBody({ description: MARK }))
     const limits = { limits: [{ currency: 'INR', amount: 99 }] }
     await service.call('PUT', '/v1/approval-limits', { role: 'admin', body: limits })
+    const asked = { report: 'journal', parameters: { kind: 'manual' } }
+    const headers = { 'idempotency-key': 'walled' }
+    await service.call('POST', '/v1/exports', { body: asked, headers })
+    await makeExports.run(service.jobParts)
     // A donation of its own, which is expanded beside all others.
     const own = await asOther('POST', '/v1/donations', donationRequest({ gateway: 'payu' }))
     expect(own.status, own.text).to.equal(201)

@@ -40,7 +40,15 @@ type Row = Omit<StatementLine, 'balance'> & { day_balance_after: bigint }
 
 /** One page of an account's statement, by effective day and then in the order of posting. */
 export async function statement(trx: Trx, query: StatementQuery): Promise<StatementPage> {
-  const through = await knownThrough(trx, query.knownAt)
+  return await statementThrough(trx, query, await knownThrough(trx, query.knownAt))
+}
+
+/** The same of the entries up to number `through`, null for all. */
+export async function statementThrough(
+  trx: Trx,
+  query: Omit<StatementQuery, 'knownAt'>,
+  through: bigint | null,
+): Promise<StatementPage> {
   const rows = await readRows(trx, query, through)
   const firstDay = rows[0]?.effective_on ?? query.from
   const [opening = 0n, closing = 0n, beforeFirst = 0n] = await balancesBefore(
@@ -74,7 +82,11 @@ const ALL_ENTRIES = 2n ** 63n - 1n
  * Day by day, because entries that were not known yet may stand between one day's known ones and
  * the next day's, any number of them. A page of n lines after a cursor spans n + 1 days at most.
  */
-async function readRows(trx: Trx, query: StatementQuery, through: bigint | null): Promise<Row[]> {
+async function readRows(
+  trx: Trx,
+  query: Omit<StatementQuery, 'knownAt'>,
+  through: bigint | null,
+): Promise<Row[]> {
   const isResumed = query.after !== null && query.after.effectiveOn >= query.from
   const start = isResumed ? query.after : null
   return await trx.query<Row>(
