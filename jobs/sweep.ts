@@ -12,6 +12,7 @@ import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
 import { organisationsWithRule } from '../src/instructions/sending/rule.ts'
 import { noteInstructions } from '../src/instructions/standing.ts'
 import { organisationsToRotate } from '../src/keys/rotate.ts'
+import { noteRecon } from '../src/recon/standing.ts'
 import { forgetAnswers } from './forget-answers.ts'
 import { isTimeToForget } from './forget-old.ts'
 
@@ -65,6 +66,7 @@ export async function sweep(parts: Parts): Promise<void> {
   await noteStanding(parts.db)
   await noteInstructions(parts.db)
   await notePolls(parts.db)
+  await noteRecon(parts.db)
 }
 
 async function isTimeToPoll({ db }: Parts): Promise<boolean> {

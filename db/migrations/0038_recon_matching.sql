@@ -202,7 +202,7 @@ begin
     'recon_batches', 'recon_open_lines', 'recon_open_records', 'recon_bank_matches', 'recon_open_bank_lines',
     'recon_exceptions']
   loop
-    perform bahi_wall(one::regclass, one = 'recon_runs');
+    perform bahi_wall(one::regclass, one in ('recon_runs', 'recon_exceptions'));
   end loop;
 end
 $$;

@@ -17,6 +17,13 @@ export const gatewaySeconds = new Histogram({
   registers: [registry],
 })
 
+export const reconExceptions = new Gauge({
+  name: 'bahi_recon_exceptions',
+  help: 'Open exceptions of the reconciliation.',
+  labelNames: ['kind'],
+  registers: [registry],
+})
+
 export const breakerState = new Gauge({
   name: 'bahi_gateway_breaker_state',
   help: 'Whether (1 or 0) the breaker of a service and operation is in that state.',
