@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import { minorOrText, minorToJson } from '../base/money.ts'
 import { GATEWAY_NAMES } from '../gateways/fact.ts'
-import { FILE_STATES, type FaultRow, type ReconFile } from '../recon/files.ts'
+import { FILE_STATES, type ReconFile } from '../recon/files.ts'
 import type { BankLineRow, SettlementLineRow } from '../recon/lines.ts'
+import type { FaultRow } from '../recon/tallies.ts'
 import type { ReconSource } from '../recon/sources-of-lines.ts'
 import { BANK_FORMATS, GATEWAY_FORMATS } from '../recon/sources/formats.ts'
 import { LINE_KINDS } from '../recon/sources/line.ts'
@@ -69,8 +70,8 @@ export const reconFile = z
     bytes: z.int(),
     state: z.enum(FILE_STATES).meta({
       description:
-        'asked: to be fetched; previewed: looked at, nothing is loaded; loading; loaded; refused: ' +
-        'it cannot be read; forgotten: nobody loaded it.',
+        'asked: to be fetched; previewed: looked at, nothing is loaded; loading; loaded; ' +
+        'refused: it cannot be read; forgotten: nobody loaded it.',
     }),
     problem: z.string().nullable(),
     lines: z.int().meta({ description: 'Rows that were read.' }),

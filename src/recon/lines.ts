@@ -123,13 +123,8 @@ function linesOf(
     select.where('l.amount', filter.amount.toString())
   }
   if (after !== null) {
-    select.where((below) =>
-      below
-        .where('l.file_no', '<', after.fileNo)
-        .orWhere((same) =>
-          same.where('l.file_no', after.fileNo).where('l.row_no', '>', after.rowNo),
-        ),
-    )
+    const { fileNo, rowNo } = after
+    select.whereRaw('(l.file_no < ? or l.file_no = ? and l.row_no > ?)', [fileNo, fileNo, rowNo])
   }
   return select
 }

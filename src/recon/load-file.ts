@@ -2,12 +2,13 @@
 import { isConnectionError } from '../base/database-error.ts'
 import type { Parts } from '../base/parts.ts'
 import { messageOf, Problem } from '../base/problem.ts'
-import { findFile, holdLoading, noteTally } from './files.ts'
+import { findFile, holdLoading } from './files.ts'
 import { noteFailed, noteLoaded, renewFile, type TakenFile } from './file-turns.ts'
 import { loadBytes, type Reading } from './read-file.ts'
 import { findSource, mappingOf } from './sources-of-lines.ts'
 import { Unreadable } from './sources/reading.ts'
 import { BytesGone, readBytes } from './stored.ts'
+import { noteTally } from './tallies.ts'
 
 type LoadParts = Pick<Parts, 'db' | 'files' | 'log'>
 

@@ -1,4 +1,5 @@
-/** The one writer of lines of settlements and bank statements: copied in, then through the walls. */
+/** The one writer of lines of settlements and banks: copied in, then through the walls. */
+import { sqlStateOf } from '../base/database-error.ts'
 import type { BulkTrx } from '../base/db.ts'
 import {
   bankText,
@@ -39,7 +40,7 @@ export async function loadSettlementLines(
   }
   await openLoad(trx)
   const all = await trx.copyIn(COPY_SETTLEMENT, textOf(batches, text))
-  return await insertLines(trx, 'settlement', all)
+  return await insertLines(trx, 'settlement', { fileNo: file.fileNo, all })
 }
 
 /** The same for the lines of a bank statement. */
@@ -56,7 +57,7 @@ export async function loadBankLines(
   }
   await openLoad(trx)
   const all = await trx.copyIn(COPY_BANK, textOf(batches, text))
-  return await insertLines(trx, 'bank', all)
+  return await insertLines(trx, 'bank', { fileNo: file.fileNo, all })
 }
 
 const COPY_SETTLEMENT = 'copy pg_temp.recon_load_settlement from stdin'
@@ -85,43 +86,72 @@ async function* textOf<Line>(
 
 /** The largest `repeated` that the table holds. */
 const REPEATED_MAX = 32_767
+/** Lines that are looked up before all of them are taken for new. */
+const LOOKED_AT = 1000
 
-const INSERTS = {
-  settlement: insertOf('settlement_lines', 'recon_load_settlement'),
-  bank: insertOf('bank_lines', 'recon_load_bank'),
+const STATEMENTS = {
+  settlement: statementsOf('settlement_lines', 'recon_load_settlement'),
+  bank: statementsOf('bank_lines', 'recon_load_bank'),
 } as const
 
-/** Few files have a line twice, so that only keys which stand there again are counted out. */
-function insertOf(table: 'settlement_lines' | 'bank_lines', load: string) {
-  const ofBoth = 'org_id, file_no, row_no, row_key'
-  const rest =
+function statementsOf(table: 'settlement_lines' | 'bank_lines', load: string) {
+  const named = 'org_id, file_no, row_no, row_key'
+  const said =
     table === 'bank_lines'
       ? `ledger_account, booked_on, value_on, amount, currency, balance_after, reference, narration,
          tokens`
       : `gateway, account, kind, told_kind, external_id, payment_ref, order_ref, settlement_ref,
          utr, amount, fee, tax, net, currency, occurred_on, settled_on`
+  const insert = `insert into ${table} (${named}, repeated, ${said})`
   return {
-    again: `select 1 from pg_temp.${load} group by row_key having count(*) > 1 limit 1`,
-    insert: (isAgain: boolean) => `with placed as (
-        select ${ofBoth}, ${rest},
-               ${isAgain ? '(row_number() over (partition by row_key order by row_no) - 1)' : '0'}
-                 as repeated
-          from pg_temp.${load}
-      ), written as (
-        insert into ${table} (${ofBoth}, repeated, ${rest})
-        select ${ofBoth}, repeated::smallint, ${rest}
-          from placed where repeated <= ${REPEATED_MAX}
-            on conflict do nothing
-        returning 1
-      )
-      select count(*)::integer as fresh from written`,
+    // A key twice in the file, and a key that the table has among the first lines.
+    twice: `select 1 from pg_temp.${load} group by row_key having count(*) > 1 limit 1`,
+    known: `select 1 from (select row_key from pg_temp.${load} limit ${LOOKED_AT}) k
+             cross join lateral (
+               select 1 from ${table} t
+                where t.row_key = k.row_key and t.repeated = 0 and t.org_id = $1 limit 1
+             ) l limit 1`,
+    /** Where each key stands once and is new: an index is not asked before it is written to. */
+    allNew: `${insert} select ${named}, 0, ${said} from pg_temp.${load}`,
+    onlyNew: `${insert}
+      select ${named}, again::smallint, ${said}
+        from (select l.*, row_number() over (partition by row_key order by row_no) - 1 as again
+                from pg_temp.${load} l) counted
+       where again <= ${REPEATED_MAX}
+          on conflict do nothing`,
+    written: `select count(*)::integer as fresh from ${table} where org_id = $1 and file_no = $2`,
   }
 }
 
-async function insertLines(trx: BulkTrx, side: keyof typeof INSERTS, all: number): Promise<Loaded> {
-  const { again, insert } = INSERTS[side]
-  const isAgain = (await trx.query(again)).length > 0
-  const [row] = await trx.query<{ fresh: number }>(insert(isAgain))
+async function insertLines(
+  trx: BulkTrx,
+  side: keyof typeof STATEMENTS,
+  { fileNo, all }: { fileNo: number; all: number },
+): Promise<Loaded> {
+  const { twice, known, allNew, onlyNew, written } = STATEMENTS[side]
+  const seemNew =
+    (await trx.query(twice)).length === 0 && (await trx.query(known, [trx.scope])).length === 0
+  if (!seemNew || !(await insertedAll(trx, allNew))) {
+    await trx.query(onlyNew)
+  }
+  const [row] = await trx.query<{ fresh: number }>(written, [trx.scope, fileNo])
   const fresh = row?.fresh ?? 0
   return { fresh, known: all - fresh }
 }
+
+/** False, and nothing written, where a line was known after all. */
+async function insertedAll(trx: BulkTrx, sql: string): Promise<boolean> {
+  await trx.query('savepoint all_new')
+  try {
+    await trx.query(sql)
+    return true
+  } catch (error) {
+    if (sqlStateOf(error) !== UNIQUE_VIOLATION) {
+      throw error
+    }
+    await trx.query('rollback to savepoint all_new')
+    return false
+  }
+}
+
+const UNIQUE_VIOLATION = '23505'

@@ -13,7 +13,15 @@ import {
   type JsonObject,
   type TestService,
 } from '../support/service.ts'
-import { bankSource, commit, gatewaySource, razorpayCsv, razorpayRow, uploadTo } from './files.ts'
+import {
+  bankSource,
+  commit,
+  gatewaySource,
+  idOf,
+  razorpayCsv,
+  razorpayRow,
+  uploadTo,
+} from './files.ts'
 
 const STRIPE_URL = 'https://api.stripe.com'
 const AT = Date.parse('2026-05-04T17:39:16+05:30') / 1000
@@ -59,11 +67,15 @@ describe('fetched days', () => {
     await loadRecon.run(service.jobParts)
   }
   const fetchDays = async (source: JsonObject, from: string, to = from) =>
-    await service.call('POST', `/v1/recon/sources/${String(source['id'])}/fetch`, {
+    await service.call('POST', `/v1/recon/sources/${idOf(source)}/fetch`, {
       body: { from, to },
     })
   const filesOf = async (source: JsonObject) =>
-    (await service.call('GET', `/v1/recon/files?source=${String(source['id'])}`)).json[
+    (await service.call('GET', `/v1/recon/files?source=${idOf(source)}`)).json[
+      'data'
+    ] as JsonObject[]
+  const lines = async (source: JsonObject) =>
+    (await service.call('GET', `/v1/recon/settlement-lines?source=${idOf(source)}`)).json[
       'data'
     ] as JsonObject[]
   const combined = (items: object[], query: Record<string, string>) =>
@@ -96,7 +108,7 @@ describe('fetched days', () => {
       ['2026-05-06', 'loaded', 1000, 1],
       [null, 'loaded', 1, 0],
     ])
-    const faults = await service.call('GET', `/v1/recon/files/${String(first?.['id'])}/faults`)
+    const faults = await service.call('GET', `/v1/recon/files/${idOf(first)}/faults`)
     expect(faults.json['data']).to.deep.equal([
       { number: 1, row: 1002, column: 'entity_id', reason: 'is empty' },
     ])
@@ -161,11 +173,11 @@ describe('fetched days', () => {
     expect(files.length).to.equal(early ? 0 : 3)
     expect(new Set(files.map((one) => one['fetched_day'])).size).to.equal(files.length)
     const archived = { body: { fetched_daily: false } }
-    await service.call('PATCH', `/v1/recon/sources/${String(source['id'])}`, archived)
+    await service.call('PATCH', `/v1/recon/sources/${idOf(source)}`, archived)
     await service.rows(`delete from recon_files where state = 'asked'`)
   })
 
-  it('of PayU and Stripe come in their own words', async () => {
+  it('of PayU come in its own words', async () => {
     const payu = await gatewaySource(service, { gateway: 'payu', account: PAYU.account })
     const line = {
       action: 'capture',
@@ -188,6 +200,16 @@ describe('fetched days', () => {
       .query(true)
       .reply(200, { status: 0, result: { totalCount: 1, data: [settlement] } })
     await fetchDays(payu, '2026-05-06')
+    await work()
+    expect((await filesOf(payu))[0]).to.include({ state: 'loaded', fresh: 2 })
+    // What PayU calls the net is kept, though fee and tax do not come to it; so is what is unknown.
+    expect((await lines(payu)).map((one) => [one['kind'], one['net']])).to.deep.equal([
+      ['payment', 9700],
+      ['other', 9700],
+    ])
+  })
+
+  it('of Stripe come payout by payout, and one that is not itemised yet is named', async () => {
     const account = {
       gateway: 'stripe',
       account: 'acct_TESTBahi000001',
@@ -232,16 +254,6 @@ describe('fetched days', () => {
       .reply(200, list([transaction]))
     await fetchDays(stripe, '2026-05-06')
     await work()
-    const lines = async (source: JsonObject) =>
-      (await service.call('GET', `/v1/recon/settlement-lines?source=${String(source['id'])}`)).json[
-        'data'
-      ] as JsonObject[]
-    expect((await filesOf(payu))[0]).to.include({ state: 'loaded', fresh: 2 })
-    // What PayU calls the net is kept, though fee and tax do not come to it; so is what is unknown.
-    expect((await lines(payu)).map((one) => [one['kind'], one['net']])).to.deep.equal([
-      ['payment', 9700],
-      ['other', 9700],
-    ])
     expect((await filesOf(stripe))[0], nock.pendingMocks().join()).to.include({
       state: 'loaded',
       fresh: 1,

@@ -46,7 +46,8 @@ export const HDFC = [
   'Statement of account,,,,,,',
   'Date,Narration,Chq./Ref.No.,Value Dt,Withdrawal Amt.,Deposit Amt.,Closing Balance',
   '********,********,********,********,********,********,********',
-  '04/05/26,NEFT CR-AXISCN1153863727-RAZORPAY SOFTWARE,0000426577771111,04/05/26,,"5,40,560.00","6,40,560.00"',
+  '04/05/26,NEFT CR-AXISCN1153863727-RAZORPAY SOFTWARE,0000426577771111,04/05/26,,' +
+    '"5,40,560.00","6,40,560.00"',
   '05/05/26,"CHQ PAID, RENT",000123,05/05/26,40000.00,,"6,00,560.00"',
   '********,********,********,********,********,********,********',
   'STATEMENT SUMMARY :-,,,,,,',
@@ -79,6 +80,12 @@ export async function readAll<Line>(
 
 export function saidOf(faults: readonly Fault[]): string[] {
   return faults.map(({ row, column, reason }) => `${row} ${column}: ${reason}`)
+}
+
+/** The id of what an answer shows; none where there is nothing. */
+export function idOf(one: JsonObject | undefined): string {
+  const id = one?.['id']
+  return typeof id === 'string' ? id : 'none'
 }
 
 let made = 0
@@ -123,16 +130,12 @@ export async function uploadTo(
   more: { name?: string; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
   const name = encodeURIComponent(more.name ?? 'file.csv')
-  return await service.call(
-    'POST',
-    `/v1/recon/sources/${String(source['id'])}/files?name=${name}`,
-    {
-      body: content,
-      headers: { 'content-type': 'text/csv', ...more.headers },
-    },
-  )
+  return await service.call('POST', `/v1/recon/sources/${idOf(source)}/files?name=${name}`, {
+    body: content,
+    headers: { 'content-type': 'text/csv', ...more.headers },
+  })
 }
 
 export async function commit(service: TestService, file: JsonObject): Promise<Answer> {
-  return await service.call('POST', `/v1/recon/files/${String(file['id'])}/commit`)
+  return await service.call('POST', `/v1/recon/files/${idOf(file)}/commit`)
 }

@@ -81,7 +81,7 @@ describe('Razorpay’s settlement report', () => {
     }
   })
 
-  it('tells refunds, transfers, disputes, and what nobody knows, by what they are about', async () => {
+  it('tells refunds, transfers, disputes, and what nobody knows', async () => {
     const rows = [
       { entity_id: 'rfnd_1', type: 'refund', payment_id: 'pay_9', debit: '10.00', credit: '0' },
       { entity_id: 'trf_1', type: 'transfer', payment_id: 'pay_9', debit: '10.00', credit: '0' },
@@ -136,7 +136,7 @@ describe('Razorpay’s settlement report', () => {
     ])
   })
 
-  it('is read alike wherever its pieces are cut, with quotes, breaks and a mark in front', async () => {
+  it('is read alike wherever its pieces are cut, with quotes and breaks', async () => {
     const rows = [
       razorpayRow(1, { description: 'He said "yes",\r\nand then\nno' }),
       razorpayRow(2, { notes: '😀 आशा, ' }),
@@ -204,7 +204,7 @@ describe('PayU’s settlement report', () => {
     JSON.stringify({ status: 0, result: { data: [{ ...settlement, transaction }] } })
   const payu = settlementReader('payu', 'json', {})
 
-  it('adds the tax to the fee, keeps the gateway’s own net, and takes the sign of the action', async () => {
+  it('adds the tax to the fee, keeps PayU’s own net, and takes the action’s sign', async () => {
     const refund = { ...row, action: 'refund', requestId: '2', merchantNetAmount: '12262.61' }
     const odd = { ...row, action: 'loan', requestId: '3', merchantNetAmount: '-5.00' }
     const adjustment = {
@@ -304,7 +304,8 @@ describe('Stripe’s balance transactions', () => {
       'automatic_payout_id,automatic_payout_effective_at_utc,balance_transaction_id,created_utc,' +
       'currency,gross,fee,net,reporting_category,source_id,charge_id,payment_intent_id'
     const rows = [
-      'po_1,2026-05-07 00:00:00,txn_1,2026-05-04 20:00:00,usd,20.00,0.88,19.12,charge,ch_1,ch_1,pi_1',
+      'po_1,2026-05-07 00:00:00,txn_1,2026-05-04 20:00:00,usd,20.00,0.88,19.12,charge,ch_1,ch_1,' +
+        'pi_1',
       'po_1,2026-05-07 00:00:00,txn_2,2026-05-04 20:00:00,jpy,500,0,500,charge,ch_2,ch_2,',
       'po_1,2026-05-07 00:00:00,txn_3,2026-05-04 20:00:00,kwd,1.234,0,1.234,charge,ch_3,ch_3,',
       'po_1,2026-05-07 00:00:00,txn_4,2026-05-04 20:00:00,jpy,5.5,0,5.5,charge,ch_4,ch_4,',

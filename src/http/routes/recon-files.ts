@@ -9,12 +9,12 @@ import {
   commitFile,
   FILE_STATES,
   findFile,
-  listFaults,
   listFiles,
 } from '../../recon/files.ts'
 import { previewBytes } from '../../recon/read-file.ts'
 import { findOpenSource } from '../../recon/sources-of-lines.ts'
 import { FILE_BYTES_MAX, readBytes, removeBytes, storeBytes } from '../../recon/stored.ts'
+import { listFaults } from '../../recon/tallies.ts'
 import { pageOf } from '../answers.ts'
 import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'
@@ -37,6 +37,8 @@ const MEDIA = [
   'application/vnd.ms-excel',
   'application/octet-stream',
 ] as const
+
+const MB_MAX = FILE_BYTES_MAX / 1024 / 1024
 
 const params = z.object({ id: idOfKind('rfl') })
 const READ_COMMITTED = { isolation: 'read committed' } as const
@@ -64,7 +66,7 @@ function uploadOperation(parts: Parts): Operation {
       method: 'post',
       path: '/recon/sources/{id}/files',
       tag,
-      summary: `See what a file of up to ${FILE_BYTES_MAX / 1024 / 1024} MB holds; nothing is loaded`,
+      summary: `See what a file of up to ${MB_MAX} MB holds; nothing is loaded`,
       permission: 'recon.write',
       params: z.object({ id: idOfKind('rsc') }),
       query: z.strictObject({ name: line(200, true).default('file') }),
@@ -184,6 +186,7 @@ function faultsOperation(): Operation {
     },
     {
       async read(trx, { params: { id }, query }) {
+        await findFile(trx, id)
         const page = { limit: query.limit + 1, after: query.starting_after ?? 0 }
         const rows = await listFaults(trx, id, page)
         return { status: 200, body: listOf(rows, query.limit, faultView) }

@@ -1,4 +1,4 @@
-/** Bank statements as CSV, or as text with tabs that is called .xls: found by names, never place. */
+/** Bank statements as CSV, or as text with tabs that is called .xls: read by names alone. */
 import { bankAmount, cellDay, cellText, decimalsOf, type DayOrder } from './cells.ts'
 import { BalanceCheck } from './balances.ts'
 import { BANK_LAYOUTS, placesIn, type BankColumn, type BankLayout } from './bank-layouts.ts'

@@ -6,6 +6,7 @@ import { narrationOf, referenceIn } from './bank-csv.ts'
 import { cellAmount, cellCurrency, decimalsOf } from './cells.ts'
 import type { BankLine } from './line.ts'
 import { BadCell, emptyBatch, quoted, Unreadable, type Batch, type Reader } from './reading.ts'
+import { plainAccount } from './mt940.ts'
 import { textOf } from './text.ts'
 
 /** An element with what is in it; of those that are of no use nothing is kept. */
@@ -16,7 +17,7 @@ interface Element {
   children: Element[]
 }
 
-/** Elements of which each is read as soon as it ends, so that no file is held as a whole. */
+/** Each is read as soon as it ends, so that no file is held as a whole. */
 const READ_ALONE = new Set(['Ntry', 'Bal', 'Acct'])
 const TEXT_MAX = 10_000
 const DEPTH_MAX = 40
@@ -76,7 +77,7 @@ function parserFor(statements: Statements): SaxesParser<{ xmlns: false }> {
       statements.read(element, parser.line)
       elements = 0
     } else if (element?.name === 'Stmt') {
-      statements.close(parser.line)
+      statements.close()
     }
   })
   return parser
@@ -149,7 +150,7 @@ class Statements {
     }
   }
 
-  close(_fileLine: number): void {
+  close(): void {
     const [opening, closing] = [this.#opening, this.#closing]
     if (opening !== null && closing !== null && !this.#isIncomplete) {
       const row = Math.max(this.#row, 1)
@@ -207,10 +208,6 @@ class Statements {
     const { column, message } = error
     this.#batch.faults.push({ row: Math.max(this.#row, 1), column, reason: where + message })
   }
-}
-
-function plainAccount(text: string): string {
-  return text.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '')
 }
 
 /** The amount with its sign. Whether it takes back another one changes nothing about the sign. */
@@ -280,9 +277,7 @@ function wordsOf(entry: Element, details: readonly Element[]) {
     textAt(entry, 'NtryRef'),
   ].filter((text) => text !== '' && text.toUpperCase() !== 'NOTPROVIDED')
   const texts = details.flatMap((detail) => [
-    ...(at(detail, 'RmtInf')?.children ?? [])
-      .filter(({ name }) => name === 'Ustrd')
-      .map(({ text }) => text),
+    ...(at(detail, 'RmtInf')?.children ?? []).map((one) => (one.name === 'Ustrd' ? one.text : '')),
     textAt(detail, 'RmtInf', 'Strd', 'CdtrRefInf', 'Ref'),
     textAt(detail, 'AddtlTxInf'),
   ])

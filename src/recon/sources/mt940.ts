@@ -166,7 +166,8 @@ class Reading {
   }
 }
 
-function plainAccount(text: string): string {
+/** A bank's number of an account as two are compared. */
+export function plainAccount(text: string): string {
   return text.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '')
 }
 
