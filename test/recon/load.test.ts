@@ -61,7 +61,7 @@ describe('the writer of lines', () => {
     expect(await load(1, piecesOf(rows(0, 2000)))).to.deep.equal({ fresh: 2000, known: 0 })
   })
 
-  it('hears why its bytes end, writes nothing, and its connection is as good as before', async () => {
+  it('hears why its bytes end, writes nothing, and leaves a good connection', async () => {
     async function* ending(): AsyncGenerator<Buffer> {
       yield* piecesOf(rows(3000, 1000), 30_000)
       throw new Unreadable('no more')
@@ -112,7 +112,8 @@ describe('the writer of lines', () => {
     expect(await typed('delete from settlement_lines')).to.contain('permission denied')
     expect(await typed('update settlement_lines set net = 0')).to.contain('permission denied')
     expect(await typed('truncate pg_temp.recon_load_settlement')).to.contain('permission denied')
-    const across = `insert into settlement_lines (org_id, file_no, row_no, row_key, gateway, account,
+    const across = `insert into settlement_lines (org_id, file_no, row_no, row_key, gateway,
+        account,
         kind, amount, net, currency)
       values (${OTHER_ORG}, 9, 1, gen_random_uuid(), 'razorpay', 'x', 'payment', 1, 1, 'INR')`
     expect(await typed(across)).to.contain('row-level security')
