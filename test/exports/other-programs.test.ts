@@ -95,7 +95,7 @@ describe('the exported books', () => {
       )
     }
 
-    it('pass its check and come to the same balances, from the beginning or a later day', async () => {
+    it('pass its check and come to the same balances, whenever they begin', async () => {
       for (const from of [undefined, '2026-04-01', '2026-04-04']) {
         const file = await fileOf('hledger', from)
         hledger('-f', file, 'check')
@@ -113,7 +113,7 @@ describe('the exported books', () => {
       expect(() => hledger('-f', file, 'check')).to.throw()
     })
 
-    it('keep every text, whatever it looks like', async () => {
+    it('keep every text, whatever it is', async () => {
       const file = await fileOf('hledger')
       const printed = JSON.parse(hledger('-f', file, 'print', '-O', 'json')) as {
         tcode: string

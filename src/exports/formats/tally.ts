@@ -1,4 +1,4 @@
-/** The books of one currency for Tally Prime: groups and ledgers, then a voucher an entry, as XML. */
+/** The books of one currency for Tally Prime: groups, ledgers, and a voucher for each entry. */
 import { formatDecimal } from '../../base/money.ts'
 import { sha256 } from '../../base/crypto.ts'
 import { groupsOf, parentOf, typeOfGroup, type AccountType } from '../../ledger/core/chart.ts'
