@@ -123,7 +123,7 @@ function textOf(email: Claimed): string {
 }
 
 function daysOf(manifest: Manifest | null): string {
-  const { from = null, to = null } = manifest?.parameters ?? {}
-  const until = to === null ? '' : ` to ${to}`
-  return from === null ? until : ` from ${from}${until}`
+  const { from, to } = manifest?.parameters ?? {}
+  const until = to === undefined ? '' : ` to ${to}`
+  return from === undefined ? until : ` from ${from}${until}`
 }

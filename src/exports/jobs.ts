@@ -148,6 +148,7 @@ export async function claimExport(db: Database, orgId: number): Promise<ExportJo
                where org_id = $1
                  and (state = 'waiting' or state = 'running' and alive_until <= now())
                order by state, export_id limit 1
+               for update skip locked
             )
           returning ${COLUMNS}`,
           [orgId, ALIVE_MS],
