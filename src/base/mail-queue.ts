@@ -31,19 +31,38 @@ export interface ClaimedMail {
 /** The state that an attempt leaves. */
 export type MailState = 'waiting' | 'sent' | 'refused' | 'unconfirmed' | 'dead'
 
+/** An email that ended, or goes on waiting. */
+export interface LeftMail {
+  email_id: string
+  state: MailState
+}
+
 /**
  * A table of emails, with the columns that `receipt_emails` has: state, attempts, unknown_attempts,
  * next_try_at, message_id, sent_at, last_error, trace_context.
  */
 export interface MailQueue<Row extends ClaimedMail> {
-  table: 'export_emails'
+  table: 'receipt_emails' | 'invitation_emails' | 'export_emails'
   /** SQL: what is read of rows in hand, `from mine m`. */
   read: string
+  /** SQL: a condition without which none goes out; $1 is the organisation. */
+  goesOut?: string
+  /** A secret column, which is emptied when the email ends. */
+  secret?: string
   /** In the transaction of a claim, before it: ends what is of no use any more. */
-  withdraw(trx: Trx): Promise<void>
+  withdraw?(trx: Trx): Promise<void>
   /** Composes it; throws where that fails, and is asked again later. */
-  mail(row: Row): Mail | Promise<Mail>
+  compose(row: Row): Composed | Promise<Composed>
+  /** In the transaction that notes what became of them. */
+  onLeft?(trx: Trx, left: readonly LeftMail[]): Promise<void>
   count(state: MailState): void
+  span(row: Row): { name: string; attributes: Record<string, string> }
+}
+
+export interface Composed {
+  mail: Mail
+  /** Notes what came about by composing, in the transaction that notes how it ended. */
+  keep?(trx: Trx): Promise<void>
 }
 
 export interface MailParts {
@@ -61,9 +80,10 @@ export async function sendMails<Row extends ClaimedMail>(
   const claimed = await claim(parts.db, orgId, queue)
   await Promise.all(
     claimed.map(async (email) => {
-      const attributes = { 'bahi.email': email.email_id, 'bahi.attempt': email.attempts }
+      const { name, attributes: own } = queue.span(email)
+      const attributes = { ...own, 'bahi.attempt': email.attempts }
       const options = { parent: email.trace_context, attributes }
-      await inSpan('send email', options, async () => await deliver(parts, orgId, queue, email))
+      await inSpan(name, options, async () => await deliver(parts, orgId, queue, email))
     }),
   )
   return claimed.length
@@ -72,27 +92,21 @@ export async function sendMails<Row extends ClaimedMail>(
 async function claim<Row extends ClaimedMail>(
   db: Database,
   orgId: number,
-  { table, read, withdraw }: MailQueue<Row>,
+  queue: MailQueue<Row>,
 ): Promise<Row[]> {
+  const { table, read, goesOut = 'true' } = queue
   return await db.transact(
     orgId,
     async (trx) => {
-      // What was handed to SES by a worker that died then, and not for the first time.
-      await trx.query(
-        `update ${table}
-            set state = 'unconfirmed', unknown_attempts = unknown_attempts + 1,
-                last_error = 'its worker died, and SES may have taken it'
-          where org_id = $1 and state = 'sending' and next_try_at <= now()
-            and unknown_attempts + 1 >= $2`,
-        [orgId, UNKNOWN_MAX],
-      )
-      await withdraw(trx)
+      await giveUp(trx, queue)
+      await queue.withdraw?.(trx)
       return await trx.query<Row>(
         `with due as (
            select org_id, email_id from ${table}
             where org_id = $1 and next_try_at <= now()
               and (state in ('waiting', 'claimed')
                    or (state = 'sending' and unknown_attempts + 1 < $4))
+              and ${goesOut}
             order by next_try_at, email_id limit $2
             for update skip locked
          ), mine as (
@@ -112,6 +126,22 @@ async function claim<Row extends ClaimedMail>(
   )
 }
 
+/** What was handed to SES by a worker that died then, and not for the first time. */
+async function giveUp<Row extends ClaimedMail>(trx: Trx, queue: MailQueue<Row>): Promise<void> {
+  const { table, secret } = queue
+  const given = await trx.query<LeftMail>(
+    `update ${table}
+        set state = 'unconfirmed', unknown_attempts = unknown_attempts + 1,
+            ${secret === undefined ? '' : `${secret} = null,`}
+            last_error = 'its worker died, and SES may have taken it'
+      where org_id = $1 and state = 'sending' and next_try_at <= now()
+        and unknown_attempts + 1 >= $2
+     returning email_id, state`,
+    [trx.scope, UNKNOWN_MAX],
+  )
+  await queue.onLeft?.(trx, given)
+}
+
 async function deliver<Row extends ClaimedMail>(
   { db, mailer, log }: MailParts,
   orgId: number,
@@ -119,12 +149,13 @@ async function deliver<Row extends ClaimedMail>(
   email: Row,
 ): Promise<void> {
   let result: SendResult
+  let composed: Composed | null = null
   try {
-    const mail = await queue.mail(email)
+    composed = await queue.compose(email)
     if (!(await handOver(db, orgId, queue.table, email))) {
       return
     }
-    result = await mailer.send(mail)
+    result = await mailer.send(composed.mail)
   } catch (error) {
     log.error({ err: error, emailId: email.email_id }, 'an email could not be sent')
     result = { outcome: 'later', reason: messageOf(error) }
@@ -135,7 +166,7 @@ async function deliver<Row extends ClaimedMail>(
   const deadline = Date.now() + CLAIM_MS / 2
   for (let pause = 100; ; pause *= 2) {
     try {
-      await record(db, orgId, queue.table, { email, result, ...next })
+      await record(db, orgId, queue, { email, result, composed, ...next })
       return
     } catch (error) {
       if (!isConnectionError(error) || Date.now() > deadline) {
@@ -196,28 +227,34 @@ function nextOf(
 /** What became of one attempt. */
 interface Attempt {
   email: ClaimedMail
+  composed: Composed | null
   result: SendResult
   state: MailState
   waitMs: number
 }
 
-async function record(
+async function record<Row extends ClaimedMail>(
   db: Database,
   orgId: number,
-  table: string,
-  { email, result, state, waitMs }: Attempt,
+  queue: MailQueue<Row>,
+  { email, result, composed, state, waitMs }: Attempt,
 ): Promise<void> {
+  const { table, secret } = queue
+  const emptied =
+    secret === undefined ? '' : `${secret} = case when $3 = 'waiting' then ${secret} end,`
   await db.transact(
     orgId,
-    async (trx) =>
+    async (trx) => {
+      await composed?.keep?.(trx)
       // A worker that lost its claim may still say that it sent, but not that there is more to do.
-      await trx.query(
+      const left = await trx.query<LeftMail>(
         `update ${table}
             set state = $3, message_id = $4, sent_at = case when $3 = 'sent' then now() end,
-                last_error = $5, next_try_at = now() + $6 * interval '1 millisecond',
+                ${emptied} last_error = $5, next_try_at = now() + $6 * interval '1 millisecond',
                 unknown_attempts = unknown_attempts + $8
           where org_id = $1 and email_id = $2 and state <> 'sent'
-            and ($3 = 'sent' or (state in ('claimed', 'sending') and attempts = $7))`,
+            and ($3 = 'sent' or (state in ('claimed', 'sending') and attempts = $7))
+         returning email_id, state`,
         [
           orgId,
           email.email_id,
@@ -228,7 +265,9 @@ async function record(
           email.attempts,
           result.outcome === 'unknown' ? 1 : 0,
         ],
-      ),
+      )
+      await queue.onLeft?.(trx, left)
+    },
     { isolation: 'read committed' },
   )
 }

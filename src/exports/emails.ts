@@ -71,15 +71,21 @@ const QUEUE: MailQueue<Claimed> = {
       [trx.scope],
     )
   },
-  mail: (email) => ({
-    from: { name: email.mail_from_name, address: email.mail_from },
-    to: { name: email.to_name, address: email.to_address },
-    subject: subjectOf(email),
-    text: textOf(email),
-    reference: email.export_id,
-    attachments: [],
+  compose: (email) => ({
+    mail: {
+      from: { name: email.mail_from_name, address: email.mail_from },
+      to: { name: email.to_name, address: email.to_address },
+      subject: subjectOf(email),
+      text: textOf(email),
+      reference: email.export_id,
+      attachments: [],
+    },
   }),
   count: (state) => exportEmails.inc({ state }),
+  span: ({ export_id: exportId }) => ({
+    name: 'send export',
+    attributes: { 'bahi.export': exportId },
+  }),
 }
 
 /** Sends what is due for one organisation; gives how many emails it took in hand. */
@@ -117,7 +123,7 @@ function textOf(email: Claimed): string {
 }
 
 function daysOf(manifest: Manifest | null): string {
-  const { from = null, to = null } = manifest?.parameters ?? {}
-  const until = to === null ? '' : ` to ${to}`
-  return from === null ? until : ` from ${from}${until}`
+  const { from, to } = manifest?.parameters ?? {}
+  const until = to === undefined ? '' : ` to ${to}`
+  return from === undefined ? until : ` from ${from}${until}`
 }

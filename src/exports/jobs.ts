@@ -1,8 +1,7 @@
-/** Exports that are made in the background, as rows: asked for, made, kept for a week, forgotten. */
+/** Exports that are made in the background, as rows: asked for, made, kept for a week. */
 import type { IsoDate } from '../base/clock.ts'
 import { sqlStateOf } from '../base/database-error.ts'
 import type { Database, Trx } from '../base/db.ts'
-import type { Files } from '../base/files.ts'
 import { newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
 import { headOf } from './books.ts'
@@ -45,15 +44,6 @@ export interface ExportJob extends Asked {
 const COLUMNS = `export_id, report, format, parameters, through, state, asked_by, asked_at,
   schedule_id, attempts, started_at, ended_at, rows, bytes, pieces, sha256, manifest, failure`
 
-/** Where a piece of a file is kept; each attempt writes its own. */
-export function pieceKey(
-  orgId: number,
-  { export_id: exportId, attempts }: Pick<ExportJob, 'export_id' | 'attempts'>,
-  piece: number,
-): string {
-  return `exports/${orgId}/${exportId}/${attempts}-${String(piece).padStart(5, '0')}.part`
-}
-
 /** What one run of a schedule is. */
 export interface ScheduledRun {
   scheduleId: string
@@ -61,9 +51,9 @@ export interface ScheduledRun {
 }
 
 /**
- * Asks for an export of the books as they are now, or were known at an instant. Null where a run of
- * a schedule was asked for before. Throws what `assertOffered` throws, and `limit_reached` while too
- * many others wait.
+ * Asks for an export of the books as they are now, or were known at an instant. Null where a run
+ * of a schedule was asked for before. Throws what `assertOffered` throws, and `limit_reached` while
+ * too many others wait.
  */
 export async function askExport(
   trx: Trx,
@@ -121,7 +111,8 @@ export async function listExports(
 ): Promise<ExportJob[]> {
   return await trx.query<ExportJob>(
     `select ${COLUMNS} from export_jobs
-      where org_id = $1 and ($2::text is null or export_id < $2) and ($3::text is null or state = $3)
+      where org_id = $1 and ($2::text is null or export_id < $2)
+        and ($3::text is null or state = $3)
       order by export_id desc limit $4`,
     [trx.scope, page.before, page.state, page.limit],
   )
@@ -157,6 +148,7 @@ export async function claimExport(db: Database, orgId: number): Promise<ExportJo
                where org_id = $1
                  and (state = 'waiting' or state = 'running' and alive_until <= now())
                order by state, export_id limit 1
+               for update skip locked
             )
           returning ${COLUMNS}`,
           [orgId, ALIVE_MS],
@@ -265,40 +257,4 @@ export async function endExport(
     },
     { isolation: 'read committed' },
   )
-}
-
-/** Takes away what attempts left behind: one piece more than they had time to say. */
-export async function removePieces(
-  files: Files,
-  orgId: number,
-  { export_id: exportId, attempts, pieces }: Pick<ExportJob, 'export_id' | 'attempts' | 'pieces'>,
-): Promise<void> {
-  for (let piece = 1; piece <= pieces + 1; piece += 1) {
-    await files.remove(pieceKey(orgId, { export_id: exportId, attempts }, piece))
-  }
-}
-
-/** Forgets files and rows of exports that ended so many days ago; gives how many. */
-export async function forgetExports(
-  db: Database,
-  days: number,
-  most: number,
-  files: Files,
-): Promise<number> {
-  const over = await db.statement<
-    Pick<ExportJob, 'export_id' | 'attempts' | 'pieces'> & { org_id: number }
-  >(
-    `select org_id, export_id, attempts, pieces from export_jobs
-      where ended_at < now() - make_interval(days => $1) order by ended_at limit $2`,
-    [days, most],
-  )
-  for (const one of over) {
-    // Files first: a row without its file is tried again, a file without its row by nobody.
-    await removePieces(files, one.org_id, one)
-    await db.statement('delete from export_jobs where org_id = $1 and export_id = $2', [
-      one.org_id,
-      one.export_id,
-    ])
-  }
-  return over.length
 }

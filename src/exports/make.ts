@@ -4,7 +4,7 @@ import type { Database } from '../base/db.ts'
 import { minorOrText } from '../base/money.ts'
 import { openBooks, type Books } from './books.ts'
 import { disagreement } from './checks.ts'
-import type { Outcome, Parameters } from './report.ts'
+import { givenOf, type Outcome } from './report.ts'
 import { makerOf, type Asked } from './registry.ts'
 
 /** What is known of a file beside its bytes; as JSON it stands with an export. */
@@ -13,7 +13,7 @@ export interface Manifest {
   organisation: string
   report: string
   file_format: string
-  parameters: Partial<Parameters>
+  parameters: Record<string, string | number>
   /** The last entry that it holds, and that one's hash in the journal's chain. */
   entries_through: string
   chain_hash: string
@@ -38,8 +38,8 @@ export class Disagreement extends Error {
 }
 
 /**
- * The export's bytes as they are made, then its manifest. `through` is the last entry that it reads;
- * `onRows` hears how many rows there are so far.
+ * The export's bytes as they are made, then its manifest. `through` is the last entry that it
+ * reads; `onRows` hears how many rows there are so far.
  * Throws `Disagreement` at the end where what was written is not what the books hold, and what the
  * report refuses: `not_found`, `limit_reached`, `invalid_request`.
  */
@@ -81,13 +81,12 @@ function manifestOf(
   { rows, totals, checks }: Outcome,
   file: { bytes: number; sha256: string },
 ): Manifest {
-  const given = Object.entries(parameters).filter(([, value]) => value !== null)
   return {
     format: 'bahi/export/1',
     organisation: books.organisation,
     report,
     file_format: format,
-    parameters: Object.fromEntries(given),
+    parameters: givenOf(parameters),
     entries_through: books.through.toString(),
     chain_hash: books.hash.toString('hex'),
     rows,

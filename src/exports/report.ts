@@ -42,6 +42,16 @@ export interface Total {
   credit: bigint
 }
 
+/** What was given, as callers write it. */
+export function givenOf(parameters: Parameters): Record<string, string | number> {
+  return Object.fromEntries(
+    Object.entries(parameters).flatMap(([name, value]: [string, string | number | null]) => {
+      const shown = name === 'account' && value !== null ? `acc_${value}` : value
+      return shown === null ? [] : [[name, shown]]
+    }),
+  )
+}
+
 /** What the file says and what the books say, which is the same or the export has failed. */
 export interface Check {
   what: string

@@ -9,13 +9,12 @@ import {
   ALIVE_MS,
   claimExport,
   endExport,
-  pieceKey,
-  removePieces,
   sayAlive,
   type Ending,
   type ExportJob,
   type Progress,
 } from './jobs.ts'
+import { pieceKey, removePieces } from './pieces.ts'
 import { Disagreement, makeExport } from './make.ts'
 
 /** A piece is sealed, and opened again, as a whole. */

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { minorOrText } from '../base/money.ts'
 import { EXPORT_DAYS, EXPORT_STATES, type ExportJob } from '../exports/jobs.ts'
-import { FORMAT_NAMES, type Parameters } from '../exports/report.ts'
+import { FORMAT_NAMES, givenOf } from '../exports/report.ts'
 import { REPORT_NAMES } from '../exports/registry.ts'
 import { PERIODS, type ExportSchedule } from '../exports/schedules.ts'
 import { currencyCode, day, idText, instant, minorUnits, sha256Hex } from './answers.ts'
@@ -119,14 +119,4 @@ export function scheduleView(one: ExportSchedule): z.input<typeof exportSchedule
     created_at: one.created_at.toISOString(),
     ended_at: one.ended_at?.toISOString() ?? null,
   }
-}
-
-/** What was given, as it was given. */
-function givenOf(parameters: Parameters): Record<string, string | number> {
-  return Object.fromEntries(
-    Object.entries(parameters).flatMap(([name, value]: [string, string | number | null]) => {
-      const shown = name === 'account' && value !== null ? `acc_${value}` : value
-      return shown === null ? [] : [[name, shown]]
-    }),
-  )
 }

@@ -1,90 +1,69 @@
 /** Sends invitations by email, each once; a failure is tried again or ends where admins see it. */
-import { setTimeout as delay } from 'node:timers/promises'
-import { delayAfter, type Backoff } from '../base/backoff.ts'
 import { indianDate } from '../base/clock.ts'
-import type { Keyring } from '../base/crypto.ts'
-import { isConnectionError } from '../base/database-error.ts'
-import type { Database } from '../base/db.ts'
-import type { Log } from '../base/log.ts'
-import type { Mail, Mailer, SendResult } from '../base/mail.ts'
+import { unseal, type Keyring } from '../base/crypto.ts'
+import type { Trx } from '../base/db.ts'
+import type { Mail } from '../base/mail.ts'
+import { sendMails, type ClaimedMail, type MailParts } from '../base/mail-queue.ts'
 import { invitationEmails } from '../base/metrics.ts'
-import { messageOf } from '../base/problem.ts'
-import { inSpan } from '../base/tracing.ts'
-import {
-  CLAIM_MS,
-  claimEmails,
-  handOver,
-  recordEmail,
-  tokenOf,
-  UNKNOWN_MAX,
-  type ClaimedEmail,
-  type Left,
-} from './invitation-emails.ts'
 
-export interface SendingParts {
-  db: Database
+export interface SendingParts extends MailParts {
   keyring: Keyring
-  mailer: Mailer
-  log: Log
 }
 
-/** As receipts': a copy of an invitation does no harm, one that is lost keeps somebody out. */
-const BACKOFF: Backoff = { firstMs: 4000, mostMs: 7_200_000, attemptsMax: 20 }
-const UNKNOWN_PAUSE_MS = 600_000
+/** An email in hand, with all that it says. */
+interface Claimed extends ClaimedMail {
+  token_sealed: Buffer
+  page_url: string
+  to_name: string
+  to_address: string
+  expires_at: Date
+  legal_name: string
+  mail_from: string
+  mail_from_name: string
+}
+
+const READ = `select m.email_id, m.attempts, m.unknown_attempts, m.token_sealed, m.page_url,
+       m.trace_context, u.name as to_name, u.email as to_address, i.expires_at,
+       o.legal_name, o.mail_from, o.mail_from_name
+  from mine m
+  join users u on u.org_id = m.org_id and u.user_id = m.user_id
+  join user_invitations i on i.org_id = m.org_id and i.token_hash = m.token_hash
+  join organisations o on o.org_id = m.org_id`
 
 /** Sends what is due for one organisation; gives how many emails it took in hand. */
 export async function sendInvitations(parts: SendingParts, orgId: number): Promise<number> {
-  const claimed = await claimEmails(parts.db, orgId)
-  await Promise.all(
-    claimed.map(async (email) => {
-      const attributes = { 'bahi.email': email.email_id, 'bahi.attempt': email.attempts }
-      const options = { parent: email.trace_context, attributes }
-      await inSpan('send invitation', options, async () => await deliver(parts, orgId, email))
-    }),
+  return await sendMails<Claimed>(parts, orgId, {
+    table: 'invitation_emails',
+    read: READ,
+    secret: 'token_sealed',
+    withdraw,
+    compose: (email) => ({ mail: mailOf(email, tokenOf(email, parts.keyring)) }),
+    count: (state) => invitationEmails.inc({ state }),
+    span: ({ email_id: id }) => ({ name: 'send invitation', attributes: { 'bahi.email': id } }),
+  })
+}
+
+async function withdraw(trx: Trx): Promise<void> {
+  await trx.query(
+    `update invitation_emails e
+        set state = 'withdrawn', token_sealed = null,
+            last_error = 'the invitation was used, replaced or too old before it was sent'
+      where e.org_id = $1 and e.state in ('waiting', 'claimed', 'sending')
+        and e.next_try_at <= now()
+        and not exists (
+          select from user_invitations i
+            join users u on u.org_id = i.org_id and u.user_id = i.user_id and u.state = 'active'
+           where i.org_id = e.org_id and i.token_hash = e.token_hash and i.expires_at > now())`,
+    [trx.scope],
   )
-  return claimed.length
 }
 
-async function deliver(parts: SendingParts, orgId: number, email: ClaimedEmail): Promise<void> {
-  let result: SendResult
-  try {
-    const mail = mailOf(email, tokenOf(email, parts.keyring))
-    if (!(await handOver(parts.db, orgId, email))) {
-      return
-    }
-    result = await parts.mailer.send(mail)
-  } catch (error) {
-    parts.log.error({ err: error, emailId: email.email_id }, 'an invitation could not be sent')
-    result = { outcome: 'later', reason: messageOf(error) }
-  }
-  const left = leftBy(email, result)
-  invitationEmails.inc({ state: left.state })
-  await recordSurely(parts, orgId, email, left)
+/** The secret that an email takes to its user. */
+function tokenOf(email: Claimed, keyring: Keyring): string {
+  return unseal(keyring, email.token_sealed, email.email_id).toString()
 }
 
-/** What SES answered is worth several tries: forgetting it would send the email again. */
-async function recordSurely(
-  parts: SendingParts,
-  orgId: number,
-  email: ClaimedEmail,
-  left: Left,
-): Promise<void> {
-  const deadline = Date.now() + CLAIM_MS / 2
-  for (let pause = 100; ; pause *= 2) {
-    try {
-      await recordEmail(parts.db, orgId, email, left)
-      return
-    } catch (error) {
-      if (!isConnectionError(error) || Date.now() > deadline) {
-        throw error
-      }
-      parts.log.warn({ err: error, emailId: email.email_id }, 'result not yet recorded')
-      await delay(pause)
-    }
-  }
-}
-
-function mailOf(email: ClaimedEmail, token: string): Mail {
+function mailOf(email: Claimed, token: string): Mail {
   return {
     from: { name: email.mail_from_name, address: email.mail_from },
     to: { name: email.to_name, address: email.to_address },
@@ -104,31 +83,5 @@ function mailOf(email: ClaimedEmail, token: string): Mail {
     ].join('\n'),
     reference: email.email_id,
     attachments: [],
-  }
-}
-
-function leftBy(email: ClaimedEmail, result: SendResult): Left {
-  const isUnknown = result.outcome === 'unknown'
-  const left = (state: Left['state'], waitMs = 0): Left => ({
-    state,
-    waitMs,
-    messageId: result.outcome === 'sent' ? result.messageId : null,
-    error: result.outcome === 'sent' ? null : result.reason.slice(0, 500),
-    isUnknown,
-  })
-  switch (result.outcome) {
-    case 'sent':
-    case 'refused':
-      return left(result.outcome)
-    case 'later': {
-      const waitMs = delayAfter(BACKOFF, email.attempts)
-      return waitMs === null ? left('dead') : left('waiting', waitMs)
-    }
-    case 'unknown':
-      return email.unknown_attempts + 1 >= UNKNOWN_MAX
-        ? left('unconfirmed')
-        : left('waiting', UNKNOWN_PAUSE_MS)
-    default:
-      return result satisfies never
   }
 }

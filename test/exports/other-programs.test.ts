@@ -1,6 +1,7 @@
 /** Other programs read the exported books and come to the balances of the trial balance. */
 import { expect } from 'chai'
 import { parse } from 'csv-parse/sync'
+import fc from 'fast-check'
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -9,8 +10,8 @@ import { SaxesParser } from 'saxes'
 import { formatDecimal } from '../../src/base/money.ts'
 import { trialBalance } from '../../src/ledger/reading/balances.ts'
 import { beancountAccount } from '../../src/exports/formats/beancount.ts'
-import { xmlText } from '../../src/exports/tables.ts'
-import { openBooks, ORG, type Books } from '../ledger/books.ts'
+import { xmlText } from '../../src/exports/xml.ts'
+import { draftOf, openBooks, ORG, type Books } from '../ledger/books.ts'
 import { exported, fillSmall, HOSTILE_TEXTS } from './small-books.ts'
 
 const EXPONENTS: Readonly<Record<string, number>> = { INR: 2, USD: 2, KWD: 3, JPY: 0, PTS4: 4 }
@@ -22,6 +23,16 @@ function has(program: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Programs write to pipes, in UTF-8. */
+const READ = { encoding: 'utf8', stdio: 'pipe', env: { ...process.env, LANG: 'C.UTF-8' } } as const
+
+/** Text of a journal of hledger as it was. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\u([0-9a-f]{4})/g, (_all, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
 }
 
 describe('the exported books', () => {
@@ -75,12 +86,7 @@ describe('the exported books', () => {
       }
     })
 
-    const hledger = (...given: string[]) =>
-      execFileSync('hledger', given, {
-        encoding: 'utf8',
-        stdio: 'pipe',
-        env: { ...process.env, LANG: 'C.UTF-8' },
-      })
+    const hledger = (...given: string[]) => execFileSync('hledger', given, READ)
 
     function balancesIn(file: string): Record<string, string> {
       const csv = hledger('-f', file, 'bal', '-O', 'csv', '--flat', '--no-total', '-N')
@@ -95,7 +101,7 @@ describe('the exported books', () => {
       )
     }
 
-    it('pass its check and come to the same balances, from the beginning or a later day', async () => {
+    it('pass its check and come to the same balances, whenever they begin', async () => {
       for (const from of [undefined, '2026-04-01', '2026-04-04']) {
         const file = await fileOf('hledger', from)
         hledger('-f', file, 'check')
@@ -113,18 +119,14 @@ describe('the exported books', () => {
       expect(() => hledger('-f', file, 'check')).to.throw()
     })
 
-    it('keep every text, whatever it looks like', async () => {
+    it('keep every text, whatever it is', async () => {
       const file = await fileOf('hledger')
       const printed = JSON.parse(hledger('-f', file, 'print', '-O', 'json')) as {
         tcode: string
         tdescription: string
       }[]
       const hostile = printed.filter(({ tcode }) => /^je_(?:[89]|1\d|2[0-2])$/.test(tcode))
-      const texts = hostile.map(({ tdescription }) =>
-        tdescription.replaceAll(/\\u([0-9a-f]{4})/g, (_all, hex: string) =>
-          String.fromCharCode(Number.parseInt(hex, 16)),
-        ),
-      )
+      const texts = hostile.map(({ tdescription }) => unescaped(tdescription))
       expect(texts).to.deep.equal(HOSTILE_TEXTS)
     })
   })
@@ -152,6 +154,69 @@ describe('the exported books', () => {
       )
       expect(() => execFileSync('bean-check', [file], { stdio: 'pipe' })).to.throw()
     })
+  })
+
+  it('keep random texts in every format, and every format is read', async () => {
+    const other = await openBooks()
+    try {
+      const units = [
+        ';',
+        '|',
+        '"',
+        '\\',
+        '\n',
+        '\r',
+        '\t',
+        '<',
+        '&',
+        ']',
+        '=',
+        ' ',
+        'x',
+        'ह',
+        '\u0085',
+      ]
+      const texts = [
+        ...fc.sample(fc.string({ unit: fc.constantFrom(...units) }), { numRuns: 150, seed: 11 }),
+        ...fc.sample(fc.string({ unit: 'grapheme' }), { numRuns: 50, seed: 11 }),
+      ].map((text) => text.replaceAll('\0', ''))
+      const drafts = texts.map((description, n) =>
+        draftOf(`random${n}`, { description, source: description }),
+      )
+      await other.post(drafts)
+      const hledgerText = (await exported(other, 'books', 'hledger')).text
+      const heads = hledgerText.matchAll(/^2026-05-04 \(je_\d+\)(?: (.*))?$/gm)
+      expect(Array.from(heads, ([, text = '']) => unescaped(text))).to.deep.equal(texts)
+      const beancountText = (await exported(other, 'books', 'beancount')).text
+      const narrations = beancountText.matchAll(/^2026-05-04 \* "((?:[^"\\]|\\.)*)"$/gm)
+      const letters: Record<string, string> = { n: '\n', r: '\r', t: '\t' }
+      const read = Array.from(narrations, ([, text = '']) =>
+        text.replaceAll(/\\(.)/g, (_all, one: string) => letters[one] ?? one),
+      )
+      expect(read).to.deep.equal(texts)
+      const { vouchers } = vouchersOf((await exported(other, 'books', 'tally_xml')).text)
+      const told = vouchers.map(({ narration }) => narration.replace(/ \[je_\d+\]$/, ''))
+      expect(told).to.deep.equal(texts.map(xmlText))
+      const zoho = parse<Record<string, string>>(
+        (await exported(other, 'books', 'zoho_csv')).text,
+        {
+          columns: true,
+        },
+      )
+      const notes = zoho.filter((_row, n) => n % 2 === 0).map((row) => row['Notes'] ?? '')
+      const plain = notes.map((text) => (/^'+[=+\-@\t\r]/.test(text) ? text.slice(1) : text))
+      expect(plain).to.deep.equal(texts)
+      const files = { hledger: hledgerText, 'bean-check': beancountText }
+      for (const [program, content] of Object.entries(files)) {
+        const file = join(folder, `random.${program}`)
+        await writeFile(file, content)
+        if (has(program)) {
+          execFileSync(program, program === 'hledger' ? ['-f', file, 'check'] : [file], READ)
+        }
+      }
+    } finally {
+      await other.close()
+    }
   })
 
   it('have names for beancount that no two accounts share', () => {

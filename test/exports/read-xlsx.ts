@@ -23,21 +23,7 @@ type Value = string | number | null
 /** Rows of cells; throws for a formula. */
 export function cellsOfXlsx(archive: Buffer): Value[][] {
   const files = unzip(archive)
-  const shared: string[] = []
   let text = ''
-  read(files.get('xl/sharedStrings.xml'), {
-    open: (name) => {
-      text = name === 'si' ? '' : text
-    },
-    text: (more) => {
-      text += more
-    },
-    close: (name) => {
-      if (name === 'si') {
-        shared.push(text)
-      }
-    },
-  })
   const rows: Value[][] = []
   let type = ''
   let column = 0
@@ -65,11 +51,18 @@ export function cellsOfXlsx(archive: Buffer): Value[][] {
         while (row.length < column) {
           row.push(null)
         }
-        row.push(type === 's' ? (shared[Number(text)] ?? null) : type === 'n' ? Number(text) : text)
+        row.push(type === 'n' ? Number(text) : textOf(text))
       }
     },
   })
   return rows
+}
+
+/** Excel's own way to write what XML cannot hold. */
+function textOf(text: string): string {
+  return text.replaceAll(/_x([0-9A-F]{4})_/g, (_all, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
 }
 
 interface Heard {

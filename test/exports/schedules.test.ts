@@ -1,4 +1,4 @@
-/** Exports by the calendar: each run once, told by one email to each user, never the data itself. */
+/** Exports by the calendar: each run once, one email to each user, never the data itself. */
 import { expect } from 'chai'
 import { makeExports } from '../../jobs/make-exports.ts'
 import { sendExportEmailsJob } from '../../jobs/send-export-emails.ts'

@@ -1,4 +1,4 @@
-/** Exports over HTTP: at once or in the background the same bytes; cancelled, killed, two at once. */
+/** Exports over HTTP: the same bytes at once and later; cancelled, killed, two at once. */
 import { expect } from 'chai'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,12 +13,14 @@ import { claimExport, endExport, sayAlive } from '../../src/exports/jobs.ts'
 import { makeNextExport } from '../../src/exports/run.ts'
 import { signToken } from '../../src/http/auth.ts'
 import type { Role } from '../../src/http/permissions.ts'
+import { startScript } from '../support/process.ts'
 import {
   startTestService,
   type Answer,
   type JsonObject,
   type TestService,
 } from '../support/service.ts'
+import { until } from '../support/until.ts'
 import { expectRefused, line, postEntry } from './posting.ts'
 import { textIn } from './seeded.ts'
 
@@ -186,7 +188,7 @@ describe('exports', () => {
     expect(manifest.status).to.equal(403)
   })
 
-  it('are cancelled while they wait and while they are made, and leave nothing behind', async () => {
+  it('are cancelled while they wait or are made, and leave nothing behind', async () => {
     const before = await pieces()
     const waiting = idOf(await ask())
     const cancelled = await service.call('POST', `${EXPORTS}/${waiting}/cancel`)
@@ -228,11 +230,43 @@ describe('exports', () => {
     expect((await pieces()).length).to.equal(before.length + 4)
     // What the dead one says after all counts no more.
     const manifest = dead.manifest
-    expect(await sayAlive(service.parts.db, 1, dead, { rows: 9, bytes: 9, pieces: 9 })).to.equal(
-      false,
-    )
+    const nine = { rows: 9, bytes: 9, pieces: 9 }
+    expect(await sayAlive(service.parts.db, 1, dead, nine)).to.equal(false)
     const late = { state: 'failed' as const, failure: 'late', manifest }
     expect(await endExport(service.parts.db, 1, dead, late)).to.equal(false)
+  })
+
+  it('are made although a worker was killed with kill -9 in the middle of one', async () => {
+    const locked = await service.database.asOwner(async (client) => {
+      await client.query('begin; lock table settlements in access exclusive mode')
+      const asked = idOf(await ask({ report: 'settlements' }))
+      const worker = startScript('jobs/worker.ts', service.env)
+      try {
+        await until(async () => (await seen(asked))['state'] === 'running')
+      } finally {
+        expect(await worker.end('SIGKILL')).to.equal('SIGKILL')
+        await client.query('rollback')
+      }
+      return asked
+    })
+    await service.rows(`update export_jobs set alive_until = now() where state = 'running'`)
+    await run()
+    expect(await seen(locked)).to.include({ state: 'done', rows: 0 })
+  })
+
+  it('are claimed by one of many who come at the same time', async () => {
+    idOf(await ask())
+    const claims = await Promise.all(
+      Array.from({ length: 6 }, async () => await claimExport(service.parts.db, 1)),
+    )
+    expect(claims.filter((one) => one !== null)).to.have.length(1)
+    await service.rows(`update export_jobs set alive_until = now() where state = 'running'`)
+    const again = await Promise.all(
+      Array.from({ length: 6 }, async () => await claimExport(service.parts.db, 1)),
+    )
+    expect(again.flatMap((one) => (one === null ? [] : [one.attempts]))).to.deep.equal([2])
+    await service.rows(`update export_jobs set alive_until = now() where state = 'running'`)
+    await run()
   })
 
   it('that kill every worker are given up', async () => {

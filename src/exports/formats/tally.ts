@@ -1,4 +1,4 @@
-/** The books of one currency for Tally Prime: groups and ledgers, then a voucher an entry, as XML. */
+/** The books of one currency for Tally Prime: groups, ledgers, and a voucher for each entry. */
 import { formatDecimal } from '../../base/money.ts'
 import { sha256 } from '../../base/crypto.ts'
 import { groupsOf, parentOf, typeOfGroup, type AccountType } from '../../ledger/core/chart.ts'
@@ -8,7 +8,7 @@ import { againstTrialBalance } from '../checks.ts'
 import { entriesOf } from '../entries.ts'
 import { addEntries } from '../reports/journal.ts'
 import { openSums, type Parameters, type Pieces } from '../report.ts'
-import { xmlText } from '../tables.ts'
+import { escapedXml } from '../xml.ts'
 
 const HEAD =
   '<?xml version="1.0" encoding="UTF-8"?>\n<ENVELOPE><HEADER><TALLYREQUEST>Import Data' +
@@ -88,7 +88,7 @@ function tallyGroup(code: string, type: AccountType): string {
 
 function master(kind: 'GROUP' | 'LEDGER', name: string, parent: string, more = ''): string {
   return message(
-    `<${kind} NAME="${escaped(name)}" ACTION="Create">${element('NAME', name)}` +
+    `<${kind} NAME="${escapedXml(name)}" ACTION="Create">${element('NAME', name)}` +
       `${element('PARENT', parent)}${more}</${kind}>`,
   )
 }
@@ -106,7 +106,7 @@ function voucherText(books: Books, entry: PostedEntry): string {
   const day = entry.effective_on.replaceAll('-', '')
   return message(
     [
-      `<VOUCHER REMOTEID="${escaped(remoteId)}" VCHTYPE="${type}" ACTION="Create">`,
+      `<VOUCHER REMOTEID="${escapedXml(remoteId)}" VCHTYPE="${type}" ACTION="Create">`,
       element('DATE', day),
       element('EFFECTIVEDATE', day),
       element('GUID', guidOf(remoteId)),
@@ -152,20 +152,7 @@ function message(content: string): string {
 }
 
 function element(name: string, text: string): string {
-  return `<${name}>${escaped(text)}</${name}>`
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-}
-
-function escaped(text: string): string {
-  return xmlText(text)
-    .replaceAll(/[&<>"]/g, (one) => ENTITIES[one] ?? one)
-    .replaceAll(/[\t\n\r]/g, (one) => `&#${one.charCodeAt(0)};`)
+  return `<${name}>${escapedXml(text)}</${name}>`
 }
 
 /** A UUID (version 8, RFC 9562) of the name's SHA-256. */

@@ -1,6 +1,6 @@
 /**
- * The journal as CSV, made by Postgres: the same bytes as from the table of journal.ts, several times
- * as fast. Of each part the text, and what it adds up to by account, come from the same rows.
+ * The journal as CSV, made by Postgres: the same bytes as from the table of journal.ts, several
+ * times as fast. Of each part the text, and what it adds up to by account, come from the same rows.
  */
 import { csvLine } from '../../../reports/csv.ts'
 import type { Trx } from '../../base/db.ts'

@@ -99,9 +99,9 @@ function firstCash(entry: PostedEntry, ids: ReadonlySet<number>): number {
 }
 
 /**
- * The lines of an entry beside cash. What only moves among assets, liabilities and equity within the
- * entry is no receipt and no payment: a cheque that is realised leaves the hand, is owed no more,
- * and is income.
+ * The lines of an entry beside cash. What only moves among assets, liabilities and equity within
+ * the entry is no receipt and no payment: a cheque that is realised leaves the hand, is owed no
+ * more, and is income.
  */
 function othersOf(entry: PostedEntry, ids: ReadonlySet<number>): PostedLine[] {
   const others = entry.postings.filter((line) => !ids.has(line.account_id))

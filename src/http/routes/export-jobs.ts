@@ -11,9 +11,9 @@ import {
   EXPORT_STATES,
   findExport,
   listExports,
-  pieceKey,
   type ExportJob,
 } from '../../exports/jobs.ts'
+import { pieceKey } from '../../exports/pieces.ts'
 import { FORMATS } from '../../exports/report.ts'
 import { fileNameOf } from '../../exports/registry.ts'
 import { pageOf } from '../answers.ts'

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Parts } from '../../base/parts.ts'
 import { headOf } from '../../exports/books.ts'
 import { makeExport, type Manifest } from '../../exports/make.ts'
-import { FORMATS } from '../../exports/report.ts'
+import { FORMATS, givenOf } from '../../exports/report.ts'
 import { assertOffered, fileNameOf, type Asked } from '../../exports/registry.ts'
 import { assertReadable, format, parameters, parametersOf, reportName } from '../export-input.ts'
 import { operation, type Operation } from '../operation.ts'
@@ -40,13 +40,17 @@ export function reportOperations({ db }: Pick<Parts, 'db'>): Operation[] {
         problems: ['limit_reached'],
       },
       {
-        async handle({ params: { report }, query: given, principal, response }) {
+        async handle(call) {
+          const { params, query: given, principal, response } = call
+          const { report } = params
           const { format: as, known_at: known = null, ...rest } = given
           const asked: Asked = { report, format: as, parameters: parametersOf(rest) }
           assertReadable(principal, report)
           assertOffered(asked)
           const { orgId } = principal
           const through = await db.read(orgId, async (trx) => await headOf(trx, known))
+          const after = { report, format: as, parameters: givenOf(asked.parameters) }
+          await db.transact(orgId, async (trx) => await call.audit(trx, { after }))
           await send(response, asked, makeExport(db, orgId, asked, through))
           return null
         },
