@@ -44,7 +44,7 @@ export function xlsxOf(table: Table): Maker {
       for (let count = 0; next.done !== true; next = await rows.next()) {
         count += next.value.length
         if (count > XLSX_ROWS_MAX) {
-          const detail = `An Excel file has at most ${XLSX_ROWS_MAX} rows: ask for CSV or less.`
+          const detail = `An Excel file has at most ${XLSX_ROWS_MAX} rows; ask for CSV or for less.`
           throw new Problem('limit_reached', { detail })
         }
         books.progress.rows = count

@@ -215,6 +215,7 @@ describe('the application’s role', () => {
       'link_people_audit',
       'note_people_audit',
       'post_entries',
+      'recon_open_load',
     ])
     const parts = await owner.query<{ call: string }>(
       `select format('select %I(%s)', proname, (

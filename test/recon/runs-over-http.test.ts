@@ -15,6 +15,8 @@ import {
 } from '../support/service.ts'
 import { commit, gatewaySource, razorpayCsv, razorpayRow, uploadTo } from './files.ts'
 
+const idOf = (one?: JsonObject): string => one?.['id'] as string
+
 describe('a reconciliation over HTTP', () => {
   let service: TestService
 
@@ -57,7 +59,7 @@ describe('a reconciliation over HTTP', () => {
     const second = await service.call('POST', '/v1/recon/runs', { body })
     expect(second.status).to.equal(409)
     await reconcile.run(service.jobParts)
-    return (await service.call('GET', `/v1/recon/runs/${String(asked.json['id'])}`)).json
+    return (await service.call('GET', `/v1/recon/runs/${idOf(asked.json)}`)).json
   }
 
   it('ties what is there on both sides, and says of the rest what it is', async () => {
@@ -73,7 +75,7 @@ describe('a reconciliation over HTTP', () => {
     expect(done['files']).to.have.length(1)
     const broken = await service.call('GET', '/v1/recon/exceptions?state=open')
     const rows = (broken.json['data'] as JsonObject[]).map(
-      (one) => `${String(one['kind'])} ${String(one['amount'])}`,
+      ({ kind, amount }) => `${kind as string} ${amount as number}`,
     )
     expect(rows.toSorted()).to.deep.equal([
       'amount_over 1',
@@ -102,7 +104,7 @@ describe('a reconciliation over HTTP', () => {
     const same = await service.call('GET', '/v1/recon/matches?of=1-2')
     expect(same.json['data']).to.deep.equal(matches.json['data'])
     const [first] = broken.json['data'] as JsonObject[]
-    const one = await service.call('GET', `/v1/recon/exceptions/${String(first?.['id'])}`)
+    const one = await service.call('GET', `/v1/recon/exceptions/${idOf(first)}`)
     expect(one.json).to.deep.equal(first)
   })
 
@@ -140,6 +142,6 @@ describe('a reconciliation over HTTP', () => {
     }
     const runs = await service.call('GET', '/v1/recon/runs')
     const [newest] = runs.json['data'] as JsonObject[]
-    expect((await ask(`/v1/recon/runs/${String(newest?.['id'])}`)).status).to.equal(404)
+    expect((await ask(`/v1/recon/runs/${idOf(newest)}`)).status).to.equal(404)
   })
 })

@@ -20,8 +20,8 @@ interface Part {
   nets: [accountId: number, currency: string, debits: bigint, credits: bigint][]
 }
 
-/** Parts that are being made while one is on its way. */
-const AHEAD = 2
+/** Parts in hand: two that are being made while one is on its way. */
+const AHEAD = 3
 
 export async function* journalCsv(books: Books, asked: Parameters): Pieces {
   yield csvLine(JOURNAL_COLUMNS)
