@@ -3,6 +3,7 @@ import type { Trx } from '../../base/db.ts'
 import type { BankDecided, BankLine, BankMatch, OpenSettlement } from '../match/bank.ts'
 import { decideBank } from '../match/bank.ts'
 import type { Rules } from '../match/rules.ts'
+import { normalReference } from '../sources/line.ts'
 
 /** Of each side in one run; what is beyond waits for the next one. */
 const OPEN_MAX = 50_000
@@ -110,17 +111,11 @@ function settlementOf(row: SettlementRow): OpenSettlement {
   return {
     settlementId: row.settlement_id,
     gateway: row.gateway,
-    utr: row.utr === null ? null : normalised(row.utr),
+    utr: row.utr === null ? null : normalReference(row.utr),
     amount: row.amount,
     currency: row.currency,
     settledOn: row.settled_on,
   }
-}
-
-/** A reference as banks and gateways write it, brought to one form. */
-function normalised(reference: string): string {
-  const text = reference.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
-  return /^\d+$/.test(text) ? text.replace(/^0+(?=\d)/, '') : text
 }
 
 /** Matches of credits with settlements; neither is open any more. */
