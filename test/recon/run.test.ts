@@ -186,6 +186,33 @@ describe('a run of the reconciliation', () => {
     expect(progress?.progress.lines).to.be.greaterThan(380)
   })
 
+  it('takes no line for the whole of what other lines told in parts', async () => {
+    const corpus = corpusOf('parts', 400)
+    await load(corpus)
+    await run(ALL)
+    const [split] = await books.read<{ record_id: string }>(
+      `select record_id from recon_matches where rule = 'split' limit 1`,
+    )
+    await books.database.asOwner(async (client) => {
+      await client.query(`set bahi.org_id = '${ORG}'`)
+      await client.query(
+        `insert into settlement_lines (org_id, file_no, row_no, row_key, gateway, account, kind,
+           external_id, amount, fee, tax, net, currency)
+         select org_id, 9, 1, gen_random_uuid(), gateway, account, 'payment', gateway_payment_id,
+                amount, fee, tax, amount - fee, 'INR'
+           from payments where payment_id = $1`,
+        [split?.record_id],
+      )
+    })
+    const before = await matched()
+    await run([9])
+    expect(await matched()).to.deep.equal(before)
+    const told = await books.read(
+      `select kind from recon_exceptions where state = 'open' and subject = 'line 9 1'`,
+    )
+    expect(told).to.deep.equal([{ kind: 'duplicate_external' }])
+  })
+
   it('has nothing to do where nothing was asked for, or nothing is there', async () => {
     expect(await goOn(books.db, ORG)).to.equal(false)
     await run([])
