@@ -98,7 +98,7 @@ const take = (onConflict: string): string => `
        and coalesce(fee, 0) = coalesce(recorded_fee, 0) and (fee is null) <= (recorded_fee is null)
        and coalesce(tax, 0) = coalesce(recorded_tax, 0)
        and repeated = 0
-       -- The index keeps a record from being told of twice as a whole; not from this after its parts.
+       -- The index keeps a record from two whole lines, and not from a whole one after parts.
        and not exists (
          select from recon_matches p
           where p.record_id = found.record_id and p.reversal = found.reversal and p.org_id = $1
