@@ -38,9 +38,7 @@ export async function loadSettlementLines(
     const said = settlementText(owner, line)
     return `${start}${line.row}\t${keyOf(said, line.lineId)}\t0\t${said}\n`
   }
-  await openLoad(trx)
-  const all = await trx.copyIn(COPY_SETTLEMENT, textOf(batches, text))
-  return await insertLines(trx, 'settlement', { fileNo: file.fileNo, all })
+  return await load(trx, STATEMENTS.settlement, file.fileNo, partsOf(batches, text))
 }
 
 /** The same for the lines of a bank statement. */
@@ -55,32 +53,34 @@ export async function loadBankLines(
     const tokens = `{${tokensOf(line).join()}}`
     return `${start}${line.row}\t${keyOf(said)}\t0\t${said}\t${tokens}\n`
   }
-  await openLoad(trx)
-  const all = await trx.copyIn(COPY_BANK, textOf(batches, text))
-  return await insertLines(trx, 'bank', { fileNo: file.fileNo, all })
+  return await load(trx, STATEMENTS.bank, file.fileNo, partsOf(batches, text))
 }
 
-const COPY_SETTLEMENT = 'copy pg_temp.recon_load_settlement from stdin'
-const COPY_BANK = 'copy pg_temp.recon_load_bank from stdin'
+/** Characters that are read while Postgres writes those before them; twice that is in memory. */
+const PART_MAX = 8_000_000
 
-async function openLoad(trx: BulkTrx): Promise<void> {
-  // Sorting and hashing the keys of a million lines in memory, for this transaction only.
-  await trx.query(`set local work_mem = '64MB'`)
-  await trx.query('select recon_open_load()')
-}
-
-async function* textOf<Line>(
+/** The lines as Postgres copies them in, in parts. */
+async function* partsOf<Line>(
   batches: AsyncIterable<Batch<Line>>,
   text: (line: Line) => string,
-): AsyncGenerator<string> {
+): AsyncGenerator<string[]> {
+  let part: string[] = []
+  let length = 0
   for await (const { lines } of batches) {
     let piece = ''
     for (const line of lines) {
       piece += text(line)
     }
-    if (piece !== '') {
-      yield piece
+    part.push(piece)
+    length += piece.length
+    if (length >= PART_MAX) {
+      yield part
+      part = []
+      length = 0
     }
+  }
+  if (length > 0) {
+    yield part
   }
 }
 
@@ -90,11 +90,13 @@ const REPEATED_MAX = 32_767
 const LOOKED_AT = 1000
 
 const STATEMENTS = {
-  settlement: statementsOf('settlement_lines', 'recon_load_settlement'),
-  bank: statementsOf('bank_lines', 'recon_load_bank'),
+  settlement: statementsOf('settlement_lines', 'pg_temp.recon_load_settlement'),
+  bank: statementsOf('bank_lines', 'pg_temp.recon_load_bank'),
 } as const
 
-function statementsOf(table: 'settlement_lines' | 'bank_lines', load: string) {
+type Statements = (typeof STATEMENTS)[keyof typeof STATEMENTS]
+
+function statementsOf(table: 'settlement_lines' | 'bank_lines', loaded: string) {
   const named = 'org_id, file_no, row_no, row_key'
   const said =
     table === 'bank_lines'
@@ -104,46 +106,77 @@ function statementsOf(table: 'settlement_lines' | 'bank_lines', load: string) {
          utr, amount, fee, tax, net, currency, occurred_on, settled_on`
   const insert = `insert into ${table} (${named}, repeated, ${said})`
   return {
-    // A key twice in the file, and a key that the table has among the first lines.
-    twice: `select 1 from pg_temp.${load} group by row_key having count(*) > 1 limit 1`,
-    known: `select 1 from (select row_key from pg_temp.${load} limit ${LOOKED_AT}) k
+    copy: `copy ${loaded} from stdin`,
+    /** A key that the table has among the first lines. */
+    known: `select 1 from (select row_key from ${loaded} limit ${LOOKED_AT}) k
              cross join lateral (
                select 1 from ${table} t
                 where t.row_key = k.row_key and t.repeated = 0 and t.org_id = $1 limit 1
              ) l limit 1`,
     /** Where each key stands once and is new: an index is not asked before it is written to. */
-    allNew: `${insert} select ${named}, 0, ${said} from pg_temp.${load}`,
+    allNew: `${insert} select ${named}, 0, ${said} from ${loaded}`,
+    empty: `truncate ${loaded}`,
+    /** What parts before them brought in of this file counts as standing in it before. */
     onlyNew: `${insert}
       select ${named}, again::smallint, ${said}
-        from (select l.*, row_number() over (partition by row_key order by row_no) - 1 as again
-                from pg_temp.${load} l) counted
+        from (select l.*, row_number() over (partition by l.row_key order by l.row_no) - 1
+                            + (t.row_key is not null)::integer as again
+                from ${loaded} l
+                left join ${table} t
+                  on t.row_key = l.row_key and t.repeated = 0 and t.org_id = $1
+                 and t.file_no = $2) counted
        where again <= ${REPEATED_MAX}
           on conflict do nothing`,
     written: `select count(*)::integer as fresh from ${table} where org_id = $1 and file_no = $2`,
   }
 }
 
-async function insertLines(
+/**
+ * Copies part by part and writes each through the walls, while the next one is read. From the first
+ * part on that has a line which was there before, or twice, all others are looked up one by one.
+ */
+async function load(
   trx: BulkTrx,
-  side: keyof typeof STATEMENTS,
-  { fileNo, all }: { fileNo: number; all: number },
+  sql: Statements,
+  fileNo: number,
+  parts: AsyncGenerator<string[]>,
 ): Promise<Loaded> {
-  const { twice, known, allNew, onlyNew, written } = STATEMENTS[side]
-  const seemNew =
-    (await trx.query(twice)).length === 0 && (await trx.query(known, [trx.scope])).length === 0
-  if (!seemNew || !(await insertedAll(trx, allNew))) {
-    await trx.query(onlyNew)
+  // Sorting and hashing the keys of a million lines in memory, for this transaction only.
+  await trx.query(`set local work_mem = '64MB'`)
+  await trx.query('select recon_open_load()')
+  let all = 0
+  let seemNew = true
+  try {
+    let part = await parts.next()
+    while (part.done !== true) {
+      const ahead = parts.next()
+      // Where the copying fails as well, that is what is told.
+      ahead.catch(() => undefined)
+      const copied = await trx.copyIn(sql.copy, part.value)
+      seemNew &&= all > 0 || (await trx.query(sql.known, [trx.scope])).length === 0
+      seemNew &&= await insertedAll(trx, sql)
+      all += copied
+      part = await ahead
+    }
+  } finally {
+    await parts.return(undefined)
   }
-  const [row] = await trx.query<{ fresh: number }>(written, [trx.scope, fileNo])
+  if (seemNew) {
+    return { fresh: all, known: 0 }
+  }
+  await trx.query(sql.onlyNew, [trx.scope, fileNo])
+  const [row] = await trx.query<{ fresh: number }>(sql.written, [trx.scope, fileNo])
   const fresh = row?.fresh ?? 0
   return { fresh, known: all - fresh }
 }
 
-/** False, and nothing written, where a line was known after all. */
-async function insertedAll(trx: BulkTrx, sql: string): Promise<boolean> {
+/** False, and none of the part written, where a line was known after all. */
+async function insertedAll(trx: BulkTrx, sql: Statements): Promise<boolean> {
   await trx.query('savepoint all_new')
   try {
-    await trx.query(sql)
+    await trx.query(sql.allNew)
+    await trx.query('release savepoint all_new')
+    await trx.query(sql.empty)
     return true
   } catch (error) {
     if (sqlStateOf(error) !== UNIQUE_VIOLATION) {

@@ -51,7 +51,8 @@ describe('the writer of lines', () => {
         await books.database.asOwner(async (client) => {
           await client.query(
             `select pg_terminate_backend(pid) from pg_stat_activity
-              where query like 'copy pg_temp.recon_load%' and datname = current_database()`,
+              where query ~ 'recon_(open_)?load' and state <> 'active'
+                and datname = current_database()`,
           )
         })
       }
@@ -59,6 +60,25 @@ describe('the writer of lines', () => {
     await failureOf(load(1, cutOff()))
     expect(await count(1)).to.equal(0)
     expect(await load(1, piecesOf(rows(0, 2000)))).to.deep.equal({ fresh: 2000, known: 0 })
+  })
+
+  it('counts what stands twice, or was there before, in whichever part of a long file', async () => {
+    // Some 45,000 lines are a part. The first is told again in the second part, and in the last.
+    const lines = Array.from({ length: 60_000 }, (_, number) => razorpayRow(10_000 + number))
+    const first = lines[0] ?? ''
+    const told = [...lines.slice(0, 50_000), first, ...lines.slice(50_000), first]
+    const csv = (rows: readonly string[]) => piecesOf(razorpayCsv([...rows]), 1_000_000)
+    expect(await load(11, csv(told))).to.deep.equal({ fresh: 60_002, known: 0 })
+    const repeated = await books.read<{ repeated: number; row_no: number }>(
+      'select repeated, row_no from settlement_lines where file_no = 11 and repeated > 0 order by 1',
+    )
+    expect(repeated).to.deep.equal([
+      { repeated: 1, row_no: 50_002 },
+      { repeated: 2, row_no: 60_003 },
+    ])
+    const later = Array.from({ length: 46_000 }, (_, number) => razorpayRow(200_000 + number))
+    const again = await load(12, csv([...later, ...lines.slice(-10), first, first, first, first]))
+    expect(again).to.deep.equal({ fresh: 46_001, known: 13 })
   })
 
   it('hears why its bytes end, writes nothing, and leaves a good connection', async () => {
@@ -111,7 +131,7 @@ describe('the writer of lines', () => {
       ).message
     expect(await typed('delete from settlement_lines')).to.contain('permission denied')
     expect(await typed('update settlement_lines set net = 0')).to.contain('permission denied')
-    expect(await typed('truncate pg_temp.recon_load_settlement')).to.contain('permission denied')
+    expect(await typed('drop table pg_temp.recon_load_settlement')).to.contain('must be owner')
     const across = `insert into settlement_lines (org_id, file_no, row_no, row_key, gateway,
         account,
         kind, amount, net, currency)
