@@ -19,8 +19,8 @@ export interface Trx {
 
 /** An open transaction that may also send rows as COPY takes them. */
 export interface BulkTrx extends Trx {
-  /** Runs `copy … from stdin` with these pieces of text; gives how many rows came in. */
-  copyIn(sql: string, pieces: Iterable<string>): Promise<number>
+  /** Runs `copy … from stdin` with these bytes; gives how many rows came in. */
+  copyIn(sql: string, pieces: Iterable<Buffer>): Promise<number>
 }
 
 export interface TransactOptions {

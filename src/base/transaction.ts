@@ -83,7 +83,7 @@ export async function bulk<T>(
     scope,
     async () =>
       await onConnection(pool, async (client, discard) => {
-        const copyIn = async (sql: string, pieces: Iterable<string>): Promise<number> => {
+        const copyIn = async (sql: string, pieces: Iterable<Buffer>): Promise<number> => {
           const copy = client.query(copyFrom(sql))
           await pipeline(Readable.from(pieces, { highWaterMark: 1 }), copy)
           return copy.rowCount

@@ -56,23 +56,25 @@ export async function loadBankLines(
   return await load(trx, STATEMENTS.bank, file.fileNo, partsOf(batches, text))
 }
 
-/** Characters that are read while Postgres writes those before them; twice that is in memory. */
-const PART_MAX = 8_000_000
+/** Bytes that are read while Postgres writes those before them; twice that is in memory. */
+const PART_MAX = 4_000_000
 
 /** The lines as Postgres copies them in, in parts. */
 async function* partsOf<Line>(
   batches: AsyncIterable<Batch<Line>>,
   text: (line: Line) => string,
-): AsyncGenerator<string[]> {
-  let part: string[] = []
+): AsyncGenerator<Buffer[]> {
+  let part: Buffer[] = []
   let length = 0
   for await (const { lines } of batches) {
     let piece = ''
     for (const line of lines) {
       piece += text(line)
     }
-    part.push(piece)
-    length += piece.length
+    // As text it would be the tree of all that it was made of.
+    const bytes = Buffer.from(piece)
+    part.push(bytes)
+    length += bytes.length
     if (length >= PART_MAX) {
       yield part
       part = []
@@ -139,7 +141,7 @@ async function load(
   trx: BulkTrx,
   sql: Statements,
   fileNo: number,
-  parts: AsyncGenerator<string[]>,
+  parts: AsyncGenerator<Buffer[]>,
 ): Promise<Loaded> {
   // Sorting and hashing the keys of a million lines in memory, for this transaction only.
   await trx.query(`set local work_mem = '64MB'`)

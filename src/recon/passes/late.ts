@@ -37,7 +37,17 @@ export async function loadLate(
 ): Promise<{ breaks: Break[]; last: After | null }> {
   const dueBy = addBusinessDays(asOf, -rules.dueAfter, new Set(rules.holidays))
   const rows = await trx.query<LateRow>(
-    `select o.record_id, o.reversal, o.external_id, o.order_ref, o.amount, o.currency,
+    `with held as materialized (
+       select s.gateway, s.account, s.external_id
+         from recon_open_lines l
+        cross join lateral (
+          select gateway, account, external_id from settlement_lines
+           where file_no = l.file_no and row_no = l.row_no and org_id = $1
+           limit 1
+        ) s
+        where l.org_id = $1
+     )
+     select o.record_id, o.reversal, o.external_id, o.order_ref, o.amount, o.currency,
             o.occurred_on,
             o.kind = 'payment' and o.order_ref is not null and exists (
               select from donations d
@@ -49,11 +59,9 @@ export async function loadLate(
        from recon_open_records o
       where o.org_id = $1 and o.occurred_on < $2::date and (o.record_id, o.reversal) > ($3, $4)
         and not exists (
-          select from recon_open_lines l
-            join settlement_lines s
-              on s.org_id = l.org_id and s.file_no = l.file_no and s.row_no = l.row_no
-           where l.org_id = $1 and s.external_id = o.external_id and s.gateway = o.gateway
-             and s.account = o.account)
+          select from held h
+           where h.external_id = o.external_id and h.gateway = o.gateway
+             and h.account = o.account)
       order by o.record_id, o.reversal
       limit ${TOGETHER}`,
     [trx.scope, dueBy, after.recordId, after.reversal],

@@ -82,6 +82,10 @@ const take = (onConflict: string): string => `
       from settlement_lines
      where org_id = $1 and file_no = $2 and row_no > $3 and row_no <= $3 + ${ROWS_TOGETHER}
      order by row_no
+  ), parts as materialized (
+    select exists (
+      select from recon_matches where org_id = $1 and not whole and record_id > '' limit 1
+    ) as any_part
   ), found as (${RECORDS}
   ), matched as (
     insert into recon_matches (org_id, file_no, row_no, record_id, reversal, whole, amount, run_no,
@@ -98,11 +102,12 @@ const take = (onConflict: string): string => `
        and coalesce(fee, 0) = coalesce(recorded_fee, 0) and (fee is null) <= (recorded_fee is null)
        and coalesce(tax, 0) = coalesce(recorded_tax, 0)
        and repeated = 0
-       -- The index keeps a record from two whole lines, and not from a whole one after parts.
-       and not exists (
+       -- The index keeps a record from two whole lines, and not from a whole one after parts; of
+       -- which there are mostly none at all.
+       and (not (select any_part from parts) or not exists (
          select from recon_matches p
           where p.record_id = found.record_id and p.reversal = found.reversal and p.org_id = $1
-            and not p.whole and p.undone_at is null)
+            and not p.whole and p.undone_at is null))
      order by row_no
     ${onConflict}
     returning row_no, record_id, reversal
@@ -121,7 +126,8 @@ const take = (onConflict: string): string => `
   ), left_open as (
     insert into recon_open_lines (org_id, file_no, row_no, run_no)
     select $1, $2, row_no, $4 from lines
-     where not exists (select from matched m where m.row_no = lines.row_no)
+     -- Hashed, whatever the planner believes: it takes both for a handful.
+     where row_no not in (select row_no from matched)
     returning 1
   )
   select (select count(*)::integer from lines) as seen,

@@ -95,15 +95,20 @@ export async function carryRecords(
          external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
          occurred_on, run_no)
        select $1, r.*, $4 from records r
-        where r.occurred_on <= $3::date
-          and not exists (
-            select from recon_matches m
-             where m.record_id = r.record_id and m.reversal = r.reversal and m.org_id = $1
-               and m.undone_at is null and m.whole)
-          and not exists (
-            select from recon_matches m
-             where m.record_id = r.record_id and m.reversal = r.reversal and m.org_id = $1
-               and m.undone_at is null and not m.whole)
+         -- By key and one at a time: what is fast must not depend on what the planner knows.
+         left join lateral (
+           select true as found from recon_matches
+            where record_id = r.record_id and reversal = r.reversal and org_id = $1
+              and undone_at is null and whole
+            limit 1
+         ) of_whole on true
+         left join lateral (
+           select true as found from recon_matches
+            where record_id = r.record_id and reversal = r.reversal and org_id = $1
+              and undone_at is null and not whole
+            limit 1
+         ) of_part on true
+        where r.occurred_on <= $3::date and of_whole.found is null and of_part.found is null
        on conflict do nothing
        returning 1
      )
