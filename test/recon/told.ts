@@ -10,10 +10,13 @@ export const AT = { gateway: 'razorpay', account: 'acc_test' } as const
 export const DAY = '2026-05-04'
 const NOON = new Date(`${DAY}T12:00:00+05:30`)
 
+/** Books, or a service on its database. */
+export type ToldBooks = Pick<Books, 'db' | 'database' | 'read'>
+
 let events = 0
 
 /** Records facts as a webhook would have told them; gives what became of each. */
-export async function tell(books: Books, ...facts: Fact[]): Promise<(string | null)[]> {
+export async function tell(books: ToldBooks, ...facts: Fact[]): Promise<(string | null)[]> {
   const told = facts.map((fact) => {
     events += 1
     return { eventId: `evt_${events}`, fact }
@@ -102,7 +105,7 @@ export interface ToldLine {
 const TAKES = new Set(['refund', 'transfer', 'dispute'])
 
 /** Puts lines into a file of their own. */
-export async function report(books: Books, fileNo: number, lines: ToldLine[]): Promise<void> {
+export async function report(books: ToldBooks, fileNo: number, lines: ToldLine[]): Promise<void> {
   await asOwnerOf(books, async (query) => {
     for (const [at, line] of lines.entries()) {
       const { kind = 'payment', fee: charge = null, tax = null, currency = 'INR' } = line
@@ -133,7 +136,11 @@ export interface Credit {
 }
 
 /** Puts lines of a bank statement into a file of their own. */
-export async function statement(books: Books, fileNo: number, credits: Credit[]): Promise<void> {
+export async function statement(
+  books: ToldBooks,
+  fileNo: number,
+  credits: Credit[],
+): Promise<void> {
   await asOwnerOf(books, async (query) => {
     for (const [at, { amount, text, currency = 'INR', account, on }] of credits.entries()) {
       await query(
@@ -150,7 +157,7 @@ export async function statement(books: Books, fileNo: number, credits: Credit[])
 }
 
 async function asOwnerOf(
-  books: Books,
+  books: ToldBooks,
   work: (query: (sql: string, params: unknown[]) => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
   await books.database.asOwner(async (client) => {
@@ -159,22 +166,31 @@ async function asOwnerOf(
   })
 }
 
-export async function askFor(books: Books, files: number[], asOf = '2026-05-06'): Promise<void> {
+export async function askFor(
+  books: ToldBooks,
+  files: number[],
+  asOf = '2026-05-06',
+): Promise<void> {
   await books.db.transact(ORG, async (trx) => {
     await askRun(trx, { files, asOf, actor: 'test' })
   })
 }
 
 /** A whole run over these files. */
-export async function runOver(books: Books, files: number[], asOf?: string): Promise<void> {
+export async function runOver(books: ToldBooks, files: number[], asOf?: string): Promise<void> {
   await askFor(books, files, asOf)
+  await goThrough(books)
+}
+
+/** Does what is left of the run that was asked for. */
+export async function goThrough(books: ToldBooks): Promise<void> {
   while (await goOn(books.db, ORG)) {
     // Part by part.
   }
 }
 
 /** Debits less credits of an account. */
-export async function balanceOf(books: Books, code: string, currency = 'INR'): Promise<bigint> {
+export async function balanceOf(books: ToldBooks, code: string, currency = 'INR'): Promise<bigint> {
   const [row] = await books.read<{ balance: bigint }>(
     `select coalesce(sum(debits - credits), 0)::bigint as balance from accounts
       where code = $1 and currency = $2`,
@@ -184,7 +200,7 @@ export async function balanceOf(books: Books, code: string, currency = 'INR'): P
 }
 
 /** Open exceptions, each as its kind and what it is about. */
-export async function openBreaks(books: Books): Promise<string[]> {
+export async function openBreaks(books: ToldBooks): Promise<string[]> {
   const rows = await books.read<{ kind: string; subject: string }>(
     `select kind, subject from recon_exceptions where state = 'open' order by kind, subject`,
   )
