@@ -51,6 +51,7 @@ import { proofOperations } from './http/routes/proofs.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
 import { reconMatchOperations } from './http/routes/recon-matches.ts'
+import { reconProofOperations } from './http/routes/recon-proof.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
@@ -146,6 +147,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconLineOperations(),
     ...reconRunOperations(parts),
     ...reconMatchOperations(),
+    ...reconProofOperations(),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

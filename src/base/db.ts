@@ -29,7 +29,7 @@ export interface TransactOptions {
    * snapshot: who waits here does not fail with 40001. The guarantee stays with SERIALIZABLE.
    */
   queue?: WriterQueue
-  /** Another queue, taken before that one: for writers that two kinds of others have to wait for. */
+  /** Another queue, taken before that one: for who writes what two kinds of writers do. */
   behind?: WriterQueue
   /**
    * For writes of single rows that no other row depends on: a new donation, an email's state. Among

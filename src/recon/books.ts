@@ -7,8 +7,9 @@ import { bankCredited } from '../ledger/core/recon-rules.ts'
 import { readRestricted } from '../ledger/periods/periods.ts'
 import { datedLate } from '../ledger/posting/late.ts'
 import { post, type PostResult } from '../ledger/posting/post.ts'
-import { loadUnposted, noteCredits, type Unposted } from './passes/bank.ts'
+import { noteCredits } from './passes/bank.ts'
 import type { Place } from './passes/matches.ts'
+import { loadUnposted, type Unposted } from './passes/unposted.ts'
 
 /** Who posts what a run proves. */
 export const RECON_ACTOR = 'job:reconcile'

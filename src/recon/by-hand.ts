@@ -119,7 +119,9 @@ function matchesOf(lines: readonly Line[], records: readonly OpenRecordOf[]): Ma
   const [only] = lines
   if (only !== undefined && lines.length === 1) {
     return records.map((record) => ({
-      ...{ fileNo: only.fileNo, rowNo: only.rowNo, record },
+      fileNo: only.fileNo,
+      rowNo: only.rowNo,
+      record,
       whole: true,
       amount: record.amount,
       agrees: agreeing(only, record),
@@ -127,7 +129,9 @@ function matchesOf(lines: readonly Line[], records: readonly OpenRecordOf[]): Ma
   }
   return records.flatMap((record) =>
     lines.map((line) => ({
-      ...{ fileNo: line.fileNo, rowNo: line.rowNo, record },
+      fileNo: line.fileNo,
+      rowNo: line.rowNo,
+      record,
       whole: false,
       amount: line.amount,
       agrees: agreeing(line, record),
@@ -158,8 +162,8 @@ export async function matchCredit(
   }
   const due = settlements.reduce((sum, { amount }) => sum + amount, 0n)
   if (due !== line.amount) {
-    const detail = `The line is ${line.amount} and the settlements come to ${due}: resolve what is off.`
-    throw notEqual(detail)
+    const sums = `The line is ${line.amount} and the settlements come to ${due}`
+    throw notEqual(`${sums}: resolve what is off.`)
   }
   const matches = settlements.map((settlement) => ({
     line,

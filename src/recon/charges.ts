@@ -17,9 +17,9 @@ interface Telling {
 }
 
 /**
- * Tells what the books lack and two sides prove, as facts on the ordinary path, from the break after
- * `after`: first settlements, then fees. The breaks that they end are resolved. What is booked for
- * a payment's fee or a settlement is booked once, whoever tells it again (`donations/record.ts`).
+ * Tells what the books lack and two sides prove, as facts on the ordinary path, from the break
+ * after `after`: first settlements, then fees. The breaks that they end are resolved. A payment's
+ * fee and a settlement are booked once, whoever tells them again (`payments/once.ts`).
  */
 export async function tellCharges(
   trx: Trx,

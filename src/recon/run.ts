@@ -91,7 +91,11 @@ function next(run: Run, step: Step): void {
   const { lines, matched, records, breaks, gone, posted, unposted, refusal } = run.progress
   run.step = step
   run.progress = {
-    ...{ lines, matched, records, breaks, gone },
+    lines,
+    matched,
+    records,
+    breaks,
+    gone,
     ...(posted === undefined ? {} : { posted }),
     ...(unposted === undefined ? {} : { unposted }),
     ...(refusal === undefined ? {} : { refusal }),

@@ -156,6 +156,8 @@ const TABLE: Readonly<Record<string, readonly Role[]>> = {
   matchByHand: WRITERS,
   undoMatch: WRITERS,
   listReconBankMatches: EVERYBODY,
+  getClearingProof: EVERYBODY,
+  listClearingProofItems: EVERYBODY,
   getReconRules: EVERYBODY,
   setReconRules: WRITERS,
   exportAuditTrail: READERS,

@@ -85,7 +85,7 @@ describe('what a reconciliation posts', () => {
     expect(await balanceOf(books, TRANSIT)).to.equal(0n)
   })
 
-  it('leaves unposted what the books refuse, says why, and posts it when they take it', async () => {
+  it('leaves what the books refuse, says why, and posts it once they take it', async () => {
     await tell(books, settled('setl_4', 300n, 'UTRFOUR004'), settled('setl_5', 400n, 'UTRFIVE005'))
     await statement(books, nextFile(), [
       { amount: 300n, text: 'UTRFOUR004', account: 'assets:bank:second' },
@@ -209,7 +209,7 @@ describe('what a reconciliation posts', () => {
     )
   })
 
-  it('posts once where it is cut off before any commit, and where two do it at a time', async () => {
+  it('posts once where it is cut off before any commit, and where two do it at once', async () => {
     await tell(books, captured('pay_13', 1000n), settled('setl_13', 990n, 'UTRTHIRTEEN13'))
     await report(books, nextFile(), [
       { id: 'pay_13', amount: 1000n, fee: 10n, settlement: 'setl_13' },

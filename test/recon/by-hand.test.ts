@@ -153,7 +153,7 @@ describe('a match that a person makes or undoes', () => {
     ])
   })
 
-  it('ties a line with records, and lines with a record; both sides come back by an undo', async () => {
+  it('ties a line with records, and lines with a record; an undo brings both back', async () => {
     await tell(books, captured('pay_1', 300n), captured('pay_2', 200n), captured('pay_3', 700n))
     await report(books, nextFile(), [
       { id: 'pay_both', amount: 500n },
@@ -212,11 +212,11 @@ describe('a match that a person makes or undoes', () => {
     const before = await balanceOf(books, TRANSIT)
     await askFor(books, [])
     const [one, two] = await Promise.all([undo(line), undo(line), goThrough(books)])
-    expect([one.status, two.status].toSorted()).to.deep.equal([200, 404])
+    expect([one.status, two.status]).to.have.members([200, 404])
     expect(await balanceOf(books, TRANSIT)).to.equal(before + 5500n)
     const settlement = await idOf('settlements', 'setl_5')
     const both = await Promise.all([match([line], [settlement]), match([line], [settlement])])
-    expect(both.map(({ status }) => status).toSorted()).to.deep.equal([201, 409])
+    expect(both.map(({ status }) => status)).to.have.members([201, 409])
   })
 
   it('is undone above the limit only after another consented, and by who may post', async () => {

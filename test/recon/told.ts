@@ -100,6 +100,8 @@ export interface ToldLine {
   settlement?: string | null
   utr?: string | null
   currency?: string
+  /** How many lines of the same key its file has before it. */
+  repeated?: number
 }
 
 const TAKES = new Set(['refund', 'transfer', 'dispute'])
@@ -113,14 +115,25 @@ export async function report(books: ToldBooks, fileNo: number, lines: ToldLine[]
       await query(
         `insert into settlement_lines (org_id, file_no, row_no, row_key, gateway, account, kind,
            external_id, settlement_ref, utr, amount, fee, tax, net, currency, occurred_on,
-           settled_on)
+           settled_on, repeated)
          values (${ORG}, $1, $2, gen_random_uuid(), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-                 $13, $14, $14)`,
+                 $13, $14, $14, $15)`,
         [
-          ...[fileNo, at + 1, AT.gateway, AT.account, kind, line.id],
+          fileNo,
+          at + 1,
+          AT.gateway,
+          AT.account,
+          kind,
+          line.id,
           line.settlement === undefined ? 'setl_1' : line.settlement,
-          ...[line.utr ?? null, line.amount, charge, tax],
-          ...[line.net ?? sign * line.amount - (charge ?? 0n), currency, DAY],
+          line.utr ?? null,
+          line.amount,
+          charge,
+          tax,
+          line.net ?? sign * line.amount - (charge ?? 0n),
+          currency,
+          DAY,
+          line.repeated ?? 0,
         ],
       )
     }
@@ -148,7 +161,13 @@ export async function statement(
            amount, currency, narration, tokens)
          values (${ORG}, $1, $2, gen_random_uuid(), $3, $4, $5, $6, $7, $8)`,
         [
-          ...[fileNo, at + 1, account ?? 'assets:bank:main', on ?? DAY, amount, currency, text],
+          fileNo,
+          at + 1,
+          account ?? 'assets:bank:main',
+          on ?? DAY,
+          amount,
+          currency,
+          text,
           tokensOf({ reference: null, narration: text }),
         ],
       )

@@ -49,6 +49,11 @@ interface RecordRow {
   occurred_on: string
 }
 
+/** The record that a line names, where a person took the line from it. */
+const APART_FROM = `(select u.record_id from recon_matches u
+  where u.file_no = l.file_no and u.row_no = l.row_no and u.org_id = $1
+    and u.undone_at is not null and u.record_id = r.record ->> 'record_id' limit 1)`
+
 type How = 'order' | 'payment' | 'amount'
 
 interface NamedRow extends LineRow {
@@ -70,7 +75,7 @@ export async function countParts(trx: Trx): Promise<number> {
 /** The open lines of a part in groups that name one thing, in the order in which they came. */
 export async function loadGroups(trx: Trx, part: number, parts: number): Promise<Group[]> {
   const rows = await trx.query<NamedRow>(
-    `select ${LINE}, r.record, u.apart_from, m.told_before, s.state
+    `select ${LINE}, r.record, ${APART_FROM} as apart_from, m.told_before, s.state
        from recon_open_lines o
       cross join lateral (
         select * from settlement_lines
@@ -85,12 +90,6 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
             and r.reversal = ${IS_REVERSAL}
           limit 1
        ) r on true
-       left join lateral (
-         select record_id as apart_from from recon_matches m
-          where m.file_no = l.file_no and m.row_no = l.row_no and m.org_id = $1
-            and m.undone_at is not null and m.record_id = r.record ->> 'record_id'
-          limit 1
-       ) u on true
        left join lateral (
          select p.payment_id, p.state from payments p
           where l.kind = 'payment' and p.org_id = $1 and p.gateway = l.gateway
