@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { openAccount } from '../../src/ledger/accounts/open-accounts.ts'
 import type { Database } from '../../src/base/db.ts'
 import { goOn } from '../../src/recon/run.ts'
+import { PAYMENT_CHECKS } from '../../src/payments/verify.ts'
 import { openBooks, ORG, type Books } from '../ledger/books.ts'
 import {
   askFor,
@@ -209,6 +210,17 @@ describe('what a reconciliation posts', () => {
     )
   })
 
+  it('goes on part by part through more credits than one part has', async () => {
+    const many = Array.from({ length: 620 }, (_none, at) => `UTRMANY${10_000 + at}`)
+    await tell(books, ...many.map((utr) => settled(`setl_${utr}`, 100n, utr)))
+    const credits = many.map((utr) => ({ amount: 100n, text: utr }))
+    await statement(books, nextFile(), credits)
+    const before = await entries('bank_credited')
+    await runOver(books, [file])
+    expect(await entries('bank_credited')).to.equal(before + many.length)
+    expect((await lastRun()).posted).to.equal(many.length)
+  })
+
   it('posts once where it is cut off before any commit, and where two do it at once', async () => {
     await tell(books, captured('pay_13', 1000n), settled('setl_13', 990n, 'UTRTHIRTEEN13'))
     await report(books, nextFile(), [
@@ -226,6 +238,12 @@ describe('what a reconciliation posts', () => {
     expect([await entries('bank_credited'), await entries('gateway_fee')]).to.deep.equal(
       before.map((count) => count + 1),
     )
+  })
+
+  it('leaves nothing for verification to find, whoever told a thing first', async () => {
+    for (const { check, sql } of PAYMENT_CHECKS) {
+      expect(await books.read(sql, [ORG]), check).to.deep.equal([])
+    }
   })
 })
 
