@@ -50,6 +50,8 @@ import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
+import { reconMatchOperations } from './http/routes/recon-matches.ts'
+import { reconProofOperations } from './http/routes/recon-proof.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
@@ -144,6 +146,8 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconFileOperations(parts),
     ...reconLineOperations(),
     ...reconRunOperations(parts),
+    ...reconMatchOperations(),
+    ...reconProofOperations(),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

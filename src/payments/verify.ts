@@ -8,6 +8,12 @@ const POSTED = `('refund_created', 'refund_processed', 'refund_failed', 'dispute
   'dispute_credited', 'dispute_lost', 'settled', 'settlement_returned', 'payout_processed',
   'payout_reversed', 'transfer_processed', 'transfer_reversed', 'payment_fee', 'refund_fee')`
 
+/** The key under which a report told the same thing before, and posted it. */
+const TOLD_BY_A_LINE = `'line:' || concat_ws(':', f.content->>'gateway', f.content->>'account')
+  || case f.kind when 'payment_fee' then ':' || (f.content->>'gatewayPaymentId') || ':fee'
+                 when 'refund_fee' then ':' || (f.content->>'gatewayRefundId') || ':fee'
+                 when 'settled' then ':' || (f.content->>'gatewaySettlementId') || ':settled' end`
+
 /** Each row that names entries, with the kind that each of them has to be of. */
 const STEPS = `
   select org_id, 'refund ' || gateway_refund_id as what, amount, s.kind, s.entry_no
@@ -72,7 +78,9 @@ export const PAYMENT_CHECKS: readonly { check: string; sql: string }[] = [
            where f.org_id = $1 and f.kind in ${POSTED}
              and (f.kind not in ('payment_fee', 'refund_fee') or f.content->>'fee' <> '0')
              and not exists (select from journal_entries e
-                              where e.org_id = $1 and e.idempotency_key = f.fact_key)`,
+                              where e.org_id = $1 and e.idempotency_key = f.fact_key)
+             and not exists (select from journal_entries e
+                              where e.org_id = $1 and e.idempotency_key = ${TOLD_BY_A_LINE})`,
   },
   {
     check: 'fees of payments',

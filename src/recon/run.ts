@@ -2,6 +2,8 @@
 import type { IsoDate } from '../base/clock.ts'
 import type { Database, Trx } from '../base/db.ts'
 import { idsFrom } from '../base/ids.ts'
+import { postCredits } from './books.ts'
+import { tellCharges } from './charges.ts'
 import { decideGroup } from './match/decide.ts'
 import { decideFallbacks } from './match/fallback.ts'
 import { addDays } from './match/days.ts'
@@ -12,19 +14,28 @@ import { FROM_THE_FIRST, loadLate, type After } from './passes/late.ts'
 import { ROWS_TOGETHER, takeLines, writeMatches } from './passes/matches.ts'
 import { carryRecords, SIDES, type SideName } from './passes/records.ts'
 import { countParts, loadGroups, loadWanting } from './passes/residual.ts'
-import { loadRun, type Run, type Step } from './runs.ts'
+import { isPosting, loadRun, type Run, type Step } from './runs.ts'
 
 /**
  * Does the next part of the organisation's run in a transaction of its own; false where there is
  * nothing more to do. Whatever was done before a crash stays, and the next call goes on from there.
  */
 export async function goOn(db: Database, orgId: number): Promise<boolean> {
+  const step = await db.read(orgId, async (trx) => (await loadRun(trx))?.step)
+  if (step === undefined) {
+    return false
+  }
+  const posts = isPosting(step)
   return await db.transact(
     orgId,
     async (trx) => {
       const run = await loadRun(trx)
       if (run === null) {
         return false
+      }
+      if (isPosting(run.step) !== posts) {
+        // Another worker moved it on meanwhile, to what takes another kind of transaction.
+        return true
       }
       await doPart(trx, run)
       await trx.query(
@@ -42,7 +53,7 @@ export async function goOn(db: Database, orgId: number): Promise<boolean> {
       )
       return run.step !== 'end'
     },
-    { queue: 'recon', isolation: 'read committed' },
+    posts ? { queue: 'journal' } : { queue: 'recon', isolation: 'read committed' },
   )
 }
 
@@ -63,8 +74,12 @@ async function doPart(trx: Trx, run: Run): Promise<void> {
       return await partOfBatches(trx, run)
     case 'bank':
       return await bank(trx, run)
+    case 'charges':
+      return await partOfCharges(trx, run)
     case 'late':
       return await partOfLate(trx, run)
+    case 'books':
+      return await partOfBooks(trx, run)
     case 'end':
       return
     default:
@@ -73,9 +88,18 @@ async function doPart(trx: Trx, run: Run): Promise<void> {
 }
 
 function next(run: Run, step: Step): void {
-  const { lines, matched, records, breaks, gone } = run.progress
+  const { lines, matched, records, breaks, gone, posted, unposted, refusal } = run.progress
   run.step = step
-  run.progress = { lines, matched, records, breaks, gone }
+  run.progress = {
+    lines,
+    matched,
+    records,
+    breaks,
+    gone,
+    ...(posted === undefined ? {} : { posted }),
+    ...(unposted === undefined ? {} : { unposted }),
+    ...(refusal === undefined ? {} : { refusal }),
+  }
 }
 
 async function partOfLines(trx: Trx, run: Run): Promise<void> {
@@ -177,7 +201,7 @@ async function partOfBatches(trx: Trx, run: Run): Promise<void> {
   await writeBreaks(trx, run, breaks)
   run.progress.breaks += breaks.length
   if (last === null) {
-    next(run, 'bank')
+    next(run, 'charges')
   } else {
     run.progress.batch = last
   }
@@ -201,9 +225,36 @@ async function partOfLate(trx: Trx, run: Run): Promise<void> {
   run.progress.breaks += breaks.length
   if (last === null) {
     run.progress.gone += await endOldBreaks(trx, run.no)
-    next(run, 'end')
+    next(run, 'books')
   } else {
     run.progress.after = last.recordId
     run.progress.reversal = last.reversal
+  }
+}
+
+async function partOfCharges(trx: Trx, run: Run): Promise<void> {
+  const { progress } = run
+  const told = await tellCharges(trx, run.asOf, progress.after ?? '')
+  progress.posted = (progress.posted ?? 0) + told.posted
+  if (told.last === null) {
+    next(run, 'bank')
+  } else {
+    progress.after = told.last
+  }
+}
+
+async function partOfBooks(trx: Trx, run: Run): Promise<void> {
+  const { progress } = run
+  const done = await postCredits(trx, { fileNo: progress.file ?? 0, rowNo: progress.row ?? 0 })
+  progress.posted = (progress.posted ?? 0) + done.posted
+  progress.unposted = (progress.unposted ?? 0) + done.unposted
+  if (done.refusal !== null) {
+    progress.refusal = done.refusal
+  }
+  if (done.last === null) {
+    next(run, 'end')
+  } else {
+    progress.file = done.last.fileNo
+    progress.row = done.last.rowNo
   }
 }

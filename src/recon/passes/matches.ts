@@ -3,77 +3,16 @@ import { sqlStateOf } from '../../base/database-error.ts'
 import type { Trx } from '../../base/db.ts'
 import type { Match } from '../match/decide.ts'
 import { AGREES } from '../match/kinds.ts'
+import { RECORDS } from './known-records.ts'
+
+/** Where a line stands: its file, and its row in it. */
+export interface Place {
+  fileNo: number
+  rowNo: number
+}
 
 /** Rows of a file in one transaction: some seconds, and a run that is cut off loses no more. */
 export const ROWS_TOGETHER = 200_000
-
-/** Payments are many and joined as suits their number; the others are looked up by key. */
-const RECORDS = `
-    select l.row_no, l.repeated,
-           r.payment_id as record_id, false as reversal, l.amount, l.currency, l.fee,
-           l.tax, l.net, l.amount - coalesce(l.fee, 0) as due, r.amount as recorded,
-           r.currency as recorded_currency, r.fee as recorded_fee, r.tax as recorded_tax,
-           r.occurred_on = l.occurred_on as same_day
-      from lines l
-      join (
-        select payment_id, gateway, account, gateway_payment_id, amount, currency, fee, tax,
-               (captured_at at time zone 'Asia/Kolkata')::date as occurred_on
-          from payments where org_id = $1 and state = 'captured'
-      ) r on r.gateway_payment_id = l.external_id and r.gateway = l.gateway
-         and r.account = l.account
-     where l.kind = 'payment' and l.net >= 0
-     union all
-    select l.row_no, l.repeated,
-           r.refund_id, l.kind = 'refund_reversal', l.amount, l.currency, l.fee, l.tax,
-           l.net, case l.kind when 'refund' then -l.amount - coalesce(l.fee, 0) else l.amount end,
-           r.amount, r.currency, r.fee, r.tax, r.occurred_on = l.occurred_on
-      from lines l
-     cross join lateral (
-       select refund_id, amount, currency, state, fee, tax,
-              (processed_at at time zone 'Asia/Kolkata')::date as occurred_on
-         from refunds
-        where gateway_refund_id = l.external_id and account = l.account and gateway = l.gateway
-          and org_id = $1 and state in ('processed', 'returned')
-        limit 1
-     ) r
-     where l.kind in ('refund', 'refund_reversal')
-       and (l.kind = 'refund' and l.net <= 0
-            or l.kind = 'refund_reversal' and l.net >= 0 and r.state = 'returned')
-     union all
-    select l.row_no, l.repeated,
-           r.transfer_id, l.kind = 'transfer_reversal', l.amount, l.currency, l.fee,
-           l.tax, l.net,
-           case l.kind when 'transfer' then -l.amount - coalesce(l.fee, 0) else l.amount end,
-           case l.kind when 'transfer' then r.amount else r.reversed end, r.currency,
-           case l.kind when 'transfer' then r.fee end, case l.kind when 'transfer' then r.tax end,
-           r.occurred_on = l.occurred_on
-      from lines l
-     cross join lateral (
-       select transfer_id, amount, reversed, currency, fee, tax,
-              (processed_at at time zone 'Asia/Kolkata')::date as occurred_on
-         from gateway_transfers
-        where gateway_transfer_id = l.external_id and account = l.account
-          and gateway = l.gateway and org_id = $1 and processed_entry is not null
-        limit 1
-     ) r
-     where l.kind = 'transfer' and l.net <= 0 or l.kind = 'transfer_reversal' and l.net >= 0
-     union all
-    select l.row_no, l.repeated,
-           r.dispute_id, l.kind = 'dispute_reversal', l.amount, l.currency, l.fee, l.tax,
-           l.net, case l.kind when 'dispute' then -l.amount - coalesce(l.fee, 0) else l.net end,
-           r.amount, r.currency, null, null, r.occurred_on = l.occurred_on
-      from lines l
-     cross join lateral (
-       select dispute_id, amount, currency, state, held, lost,
-              (began_at at time zone 'Asia/Kolkata')::date as occurred_on
-         from disputes
-        where gateway_dispute_id = l.external_id and account = l.account
-          and gateway = l.gateway and org_id = $1
-        limit 1
-     ) r
-     where l.kind in ('dispute', 'dispute_reversal')
-       and (l.kind = 'dispute' and l.net <= 0 and (r.held <> 0 or r.lost > 0 or r.state = 'won')
-            or l.kind = 'dispute_reversal' and l.net >= 0 and r.state = 'won')`
 
 const take = (onConflict: string): string => `
   with lines as materialized (
@@ -226,4 +165,92 @@ export async function writeMatches(
     written += rows.length
   }
   return written
+}
+
+/** What a person says that a line tells of. */
+export interface MatchByHand extends Place {
+  record: { recordId: string; reversal: boolean }
+  whole: boolean
+  /** Minor units of the line that tell of the record. */
+  amount: bigint
+  agrees: number
+}
+
+/** Matches that a person makes; neither side is open any more. Gives how many were written. */
+export async function writeByHand(
+  trx: Trx,
+  runNo: number,
+  matches: readonly MatchByHand[],
+): Promise<number> {
+  const written = await trx.query(
+    `with matched as (
+       insert into recon_matches (org_id, file_no, row_no, part, record_id, reversal, whole, amount,
+         run_no, rule, agrees, candidates)
+       select $1, n.file_no, n.row_no,
+              (select count(*) from recon_matches m
+                where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1)
+                + row_number() over (partition by n.file_no, n.row_no order by n.record_id) - 1,
+              n.record_id, n.reversal, n.whole, n.amount, $2, 'person', n.agrees, 1
+         from unnest($3::integer[], $4::integer[], $5::text[], $6::boolean[], $7::boolean[],
+                     $8::bigint[], $9::smallint[])
+           as n (file_no, row_no, record_id, reversal, whole, amount, agrees)
+       on conflict do nothing
+       returning file_no, row_no, record_id, reversal
+     ), lines as (
+       delete from recon_open_lines o using matched m
+        where o.org_id = $1 and o.file_no = m.file_no and o.row_no = m.row_no
+     ), records as (
+       delete from recon_open_records o using matched m
+        where o.org_id = $1 and o.record_id = m.record_id and o.reversal = m.reversal
+     )
+     select 1 from matched`,
+    [
+      trx.scope,
+      runNo,
+      matches.map(({ fileNo }) => fileNo),
+      matches.map(({ rowNo }) => rowNo),
+      matches.map(({ record }) => record.recordId),
+      matches.map(({ record }) => record.reversal),
+      matches.map(({ whole }) => whole),
+      matches.map(({ amount }) => amount),
+      matches.map(({ agrees }) => agrees),
+    ],
+  )
+  return written.length
+}
+
+export interface Undone extends Place {
+  recordId: string
+  reversal: boolean
+}
+
+/**
+ * Takes a line apart from all that it is matched with, and the other lines that tell of the same
+ * record in parts: one part alone would prove nothing. The lines are open again.
+ */
+export async function undoMatches(
+  trx: Trx,
+  { fileNo, rowNo }: Place,
+  how: { by: string; because: string; runNo: number },
+): Promise<Undone[]> {
+  return await trx.query<Undone>(
+    `with named as materialized (
+       select record_id, reversal, whole from recon_matches
+        where org_id = $1 and file_no = $2 and row_no = $3 and undone_at is null
+     ), undone as (
+       update recon_matches m
+          set undone_at = now(), undone_by = $4, undone_because = $5
+         from named n
+        where m.org_id = $1 and m.record_id = n.record_id and m.reversal = n.reversal
+          and m.whole = n.whole and m.undone_at is null
+       returning m.file_no, m.row_no, m.record_id, m.reversal
+     ), lines as (
+       insert into recon_open_lines (org_id, file_no, row_no, run_no)
+       select distinct $1::integer, file_no, row_no, $6::integer from undone
+       on conflict do nothing
+     )
+     select file_no as "fileNo", row_no as "rowNo", record_id as "recordId", reversal
+       from undone order by file_no, row_no, record_id`,
+    [trx.scope, fileNo, rowNo, how.by, how.because, how.runNo],
+  )
 }

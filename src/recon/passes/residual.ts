@@ -16,10 +16,10 @@ const IS_REVERSAL = `(l.kind in ('refund_reversal', 'transfer_reversal', 'disput
 // A row-level policy keeps what it does not know to be harmless out of index conditions: COALESCE.
 const KNOWN_ID = `case when l.kind = 'payment' then p.payment_id else f.refund_id end`
 
-const LINE = `l.file_no, l.row_no, l.repeated, l.gateway, l.account, l.kind, l.external_id,
+export const LINE = `l.file_no, l.row_no, l.repeated, l.gateway, l.account, l.kind, l.external_id,
   l.order_ref, l.settlement_ref, l.amount, l.fee, l.tax, l.net, l.currency, l.occurred_on`
 
-interface LineRow {
+export interface LineRow {
   file_no: number
   row_no: number
   repeated: number
@@ -49,10 +49,16 @@ interface RecordRow {
   occurred_on: string
 }
 
+/** The record that a line names, where a person took the line from it. */
+const APART_FROM = `(select u.record_id from recon_matches u
+  where u.file_no = l.file_no and u.row_no = l.row_no and u.org_id = $1
+    and u.undone_at is not null and u.record_id = r.record ->> 'record_id' limit 1)`
+
 type How = 'order' | 'payment' | 'amount'
 
 interface NamedRow extends LineRow {
   record: RecordRow | null
+  apart_from: string | null
   told_before: string | null
   state: string | null
 }
@@ -69,7 +75,7 @@ export async function countParts(trx: Trx): Promise<number> {
 /** The open lines of a part in groups that name one thing, in the order in which they came. */
 export async function loadGroups(trx: Trx, part: number, parts: number): Promise<Group[]> {
   const rows = await trx.query<NamedRow>(
-    `select ${LINE}, r.record, m.told_before, s.state
+    `select ${LINE}, r.record, ${APART_FROM} as apart_from, m.told_before, s.state
        from recon_open_lines o
       cross join lateral (
         select * from settlement_lines
@@ -116,7 +122,7 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
     const line = lineOf(row)
     const alone = `${line.fileNo} ${line.rowNo}`
     const key =
-      line.externalId === null
+      line.externalId === null || row.apart_from !== null
         ? alone
         : [row.gateway, row.account, row.kind, row.external_id].join(' ')
     const group = groups.get(key)
@@ -124,6 +130,7 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
       groups.set(key, {
         lines: [line],
         record: row.record === null ? null : recordOf(row.record),
+        apartFrom: row.apart_from,
         toldBefore: row.told_before,
         state: row.state,
       })
@@ -172,6 +179,11 @@ export async function loadWanting(
             and (w.first is null or r.occurred_on between w.first and w.last)
           order by r.record_id limit ${CANDIDATES_MAX})
       ) c
+      -- What a person took apart only a person puts together again.
+      where not exists (
+        select from recon_matches u
+         where u.file_no = w.file_no and u.row_no = w.row_no and u.org_id = $1
+           and u.undone_at is not null and u.record_id = c.record_id)
       order by w.place, c.record_id`,
     [
       trx.scope,
@@ -194,7 +206,7 @@ export async function loadWanting(
   return found
 }
 
-function lineOf(row: LineRow): Line {
+export function lineOf(row: LineRow): Line {
   return {
     fileNo: row.file_no,
     rowNo: row.row_no,
