@@ -382,8 +382,7 @@ describe('a period', () => {
     const posts: Promise<string>[] = []
     const answers = { count: 0 }
     let closing: Promise<ChangedPeriod> | undefined
-    let enough = Number.POSITIVE_INFINITY
-    let unqueued = Number.POSITIVE_INFINITY
+    let [unqueued, enough] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
     const keep = (result: Promise<string>): void => {
       posts.push(result.finally(() => (answers.count += 1)))
     }
@@ -394,8 +393,7 @@ describe('a period', () => {
       })
       keep(batcher.post(org, draft).then((one) => outcomes([one])[0] ?? ''))
       if (n % 50 === 0 && n < unqueued) {
-        // One without the writers' queue, which only spares retries: it may give up. They end soon
-        // after the closing begins, which would give up as well where they never did.
+        // Without the writers' queue, which only spares retries, it may give up; the closing too.
         keep(
           books.db
             .transact(org, async (trx) => await post(trx, [on(day, `t${n}`)]))
@@ -407,7 +405,6 @@ describe('a period', () => {
       }
       if (answers.count > 600 && closing === undefined) {
         unqueued = n + 200
-        // Posting goes on until the month is closed, and for 500 more: they meet it closed.
         closing = close('2026-05').finally(() => {
           enough = n + 500
         })
