@@ -50,6 +50,7 @@ import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
+import { reconResolutionOperations } from './http/routes/recon-resolutions.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
@@ -144,6 +145,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconFileOperations(parts),
     ...reconLineOperations(),
     ...reconRunOperations(parts),
+    ...reconResolutionOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

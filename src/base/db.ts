@@ -36,7 +36,8 @@ export interface TransactOptions {
   isolation?: 'read committed'
 }
 
-export type WriterQueue = 'journal' | 'receipts' | 'recon'
+/** `resolutions` is both of `recon` and `journal`, in this order: runs and entries stand still. */
+export type WriterQueue = 'journal' | 'receipts' | 'recon' | 'resolutions'
 
 /** One statement with $1, $2, … parameters; under its name a connection plans it once. */
 export interface Statement {

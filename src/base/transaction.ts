@@ -110,11 +110,11 @@ async function sendOnce<Row extends object>(
         text: statement.sql,
         values: [...statement.params],
       }),
-      client.query(`commit; select pg_advisory_unlock(${lock})`),
+      client.query(`commit; ${lock.give}`),
     ])
     if (ended.status === 'rejected' && !isConnectionError(ended.reason)) {
       // A commit that failed ended its message before the lock was given back.
-      await client.query(`rollback; select pg_advisory_unlock(${lock})`).catch(discard)
+      await client.query(`rollback; ${lock.give}`).catch(discard)
     }
     if (begun.status === 'rejected' && isTimedOut(begun.reason)) {
       throw tooBusy(begun.reason)
@@ -170,11 +170,15 @@ function tooBusy(cause: unknown): Problem {
   return new Problem('unavailable', { detail, moved: 'no', retryAfter: 1, cause })
 }
 
-/** First half of a queue's advisory key pair; the second is the organisation. */
-const WRITER_QUEUES: Readonly<Record<WriterQueue, number>> = {
-  journal: 0x62616869,
-  receipts: 0x6261686a,
-  recon: 0x6261686b,
+/** First half of an advisory key pair; the second is the organisation. */
+const LOCKS = { journal: 0x62616869, receipts: 0x6261686a, recon: 0x6261686b } as const
+
+/** What a queue holds, in the order in which it is taken. */
+const WRITER_QUEUES: Readonly<Record<WriterQueue, readonly (keyof typeof LOCKS)[]>> = {
+  journal: ['journal'],
+  receipts: ['receipts'],
+  recon: ['recon'],
+  resolutions: ['recon', 'journal'],
 }
 
 async function onConnection<T>(
@@ -201,12 +205,21 @@ async function onConnection<T>(
   }
 }
 
-/** The two numbers of an advisory lock, as SQL. */
-function lockOf(queue: WriterQueue, scope: Scope): string {
+/** How a queue's advisory locks are taken and given back, as SQL. */
+interface Lock {
+  take: string
+  give: string
+}
+
+function lockOf(queue: WriterQueue, scope: Scope): Lock {
   if (scope === 'all') {
     throw new Error('a queue of writers belongs to one organisation')
   }
-  return `${WRITER_QUEUES[queue]}, ${Math.trunc(scope)}`
+  const keys = WRITER_QUEUES[queue].map((name) => `(${LOCKS[name]}, ${Math.trunc(scope)})`)
+  return {
+    take: `select ${keys.map((key) => `pg_advisory_lock${key}`).join(', ')}`,
+    give: `select ${keys.map((key) => `pg_advisory_unlock${key}`).join(', ')}`,
+  }
 }
 
 /**
@@ -218,17 +231,17 @@ async function begin(
   client: pg.PoolClient,
   scope: Scope,
   mode: string,
-  lock: string | null,
+  lock: Lock | null,
 ): Promise<void> {
   const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
-  const first = lock === null ? '' : `select pg_advisory_lock(${lock}); commit; `
+  const first = lock === null ? '' : `${lock.take}; commit; `
   await client.query(`${first}begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
 }
 
 async function finish<T>(
   client: pg.PoolClient,
   work: (trx: Trx) => Promise<T>,
-  how: { scope: Scope; lock: string | null; discard: (why: Error) => void },
+  how: { scope: Scope; lock: Lock | null; discard: (why: Error) => void },
 ): Promise<T> {
   const trx: Trx = {
     scope: how.scope,
@@ -242,7 +255,7 @@ async function finish<T>(
       return result.rows
     },
   }
-  const unlock = how.lock === null ? '' : `; select pg_advisory_unlock(${how.lock})`
+  const unlock = how.lock === null ? '' : `; ${how.lock.give}`
   try {
     const result = await work(trx)
     await client.query(`commit${unlock}`)

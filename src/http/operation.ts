@@ -236,7 +236,7 @@ async function workOn<P, Q, B, A extends Answers>(
     await call.keep(trx, reply)
     return reply
   }
-  return work.queue === 'journal'
-    ? await inJournal(db, orgId, write)
+  return work.queue === 'journal' || work.queue === 'resolutions'
+    ? await inJournal(db, orgId, write, work.queue)
     : await db.transact(orgId, write, work.queue === null ? {} : { queue: work.queue })
 }

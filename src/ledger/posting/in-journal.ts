@@ -12,6 +12,7 @@ export async function inJournal<T>(
   db: Database,
   orgId: number,
   work: (trx: Trx) => Promise<T>,
+  queue: 'journal' | 'resolutions' = 'journal',
 ): Promise<T> {
   let isEnding = false
   try {
@@ -23,7 +24,7 @@ export async function inJournal<T>(
         isEnding = true
         return result
       },
-      { queue: 'journal' },
+      { queue },
     )
   } catch (error) {
     if (!isConnectionError(error)) {

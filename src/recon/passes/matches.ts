@@ -98,6 +98,10 @@ const take = (onConflict: string): string => `
        and coalesce(fee, 0) = coalesce(recorded_fee, 0) and (fee is null) <= (recorded_fee is null)
        and coalesce(tax, 0) = coalesce(recorded_tax, 0)
        and repeated = 0
+       -- What was written off stays that: a line that comes after all is a break that says so.
+       and not exists (
+         select from recon_closed_records c
+          where c.record_id = found.record_id and c.reversal = found.reversal and c.org_id = $1)
        -- The index keeps a record from two whole lines, and not from a whole one after parts.
        and not exists (
          select from recon_matches p
@@ -165,6 +169,17 @@ export async function takeLines(
 
 function takenOf([taken]: readonly Taken[]): Taken {
   return taken ?? { seen: 0, matched: 0, open: 0 }
+}
+
+/** Opens the lines again that a resolution closed. */
+export async function reopenLines(trx: Trx, resolutionId: string): Promise<void> {
+  await trx.query(
+    `insert into recon_open_lines (org_id, file_no, row_no, run_no)
+     select org_id, file_no, row_no, run_no from recon_closed_lines
+      where org_id = $1 and resolution_id = $2 and side = 'gateway'
+     on conflict do nothing`,
+    [trx.scope, resolutionId],
+  )
 }
 
 /** Of one statement. */

@@ -104,6 +104,9 @@ export async function carryRecords(
             select from recon_matches m
              where m.record_id = r.record_id and m.reversal = r.reversal and m.org_id = $1
                and m.undone_at is null and not m.whole)
+          and not exists (
+            select from recon_closed_records c
+             where c.record_id = r.record_id and c.reversal = r.reversal and c.org_id = $1)
        on conflict do nothing
        returning 1
      )
@@ -113,4 +116,19 @@ export async function carryRecords(
     [trx.scope, after, asOf, runNo],
   )
   return looked ?? { last: null, seen: 0, open: 0 }
+}
+
+/** Opens the records again that a resolution closed; whatever else it closed is told anew. */
+export async function reopenRecords(trx: Trx, resolutionId: string): Promise<void> {
+  await trx.query(
+    `insert into recon_open_records (org_id, record_id, reversal, kind, gateway, account,
+       external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
+       occurred_on, run_no)
+     select org_id, record_id, reversal, kind, gateway, account, external_id, payment_ref,
+            order_ref, bank_reference, amount, fee, tax, currency, occurred_on, run_no
+       from recon_closed_records
+      where org_id = $1 and resolution_id = $2 and kind <> 'settlement'
+     on conflict do nothing`,
+    [trx.scope, resolutionId],
+  )
 }
