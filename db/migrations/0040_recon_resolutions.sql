@@ -132,6 +132,8 @@ begin
 end
 $$;
 
+revoke all on function recon_resolutions_guard() from public;
+
 create trigger guard before insert or update on recon_resolutions
   for each row execute function recon_resolutions_guard();
 

@@ -115,7 +115,7 @@ export async function postAsked(trx: Trx, asked: EntryRequest): Promise<PostResu
   }
 }
 
-/** Throws `not_reversible` (moved: no) for the entry of a resolution, which has its own way back. */
+/** Throws `not_reversible` (moved: no) for the entry of a resolution: that has its own way back. */
 async function assertNoResolution(trx: Trx, entryNo: bigint): Promise<void> {
   const resolution = await resolutionOfEntry(trx, entryNo)
   if (resolution !== null) {

@@ -3,16 +3,16 @@ import { expect } from 'chai'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { expectRefused } from '../http/posting.ts'
 import { startTestService, type Answer, type TestService } from '../support/service.ts'
-import { CLEARING, FOUND, LOST, razorpayRow, resolving } from './resolving.ts'
+import { CLEARING, FOUND, LOST, razorpayRow, Resolving } from './resolving.ts'
 
-const idIn = ({ json }: Answer): string => String(json['id'])
+const idIn = ({ json }: Answer): string => json['id'] as string
 
 describe('a resolution', () => {
   let service: TestService
-  const { capture, load, run, kinds, exceptionOf, exceptionAt, resolve, undo, ...more } = resolving(
+  const { capture, load, run, kinds, exceptionOf, exceptionAt, ...more } = new Resolving(
     () => service,
   )
-  const { as, balance, differences, openItems } = more
+  const { resolve, undo, as, balance, differences, openItems } = more
 
   before(async () => {
     service = await startTestService()
@@ -106,7 +106,7 @@ describe('a resolution', () => {
     expect((await kinds()).filter((one) => one.startsWith('missing_external'))).to.have.length(1)
   })
 
-  it('says so when what was given up comes after all, and ties it once that is undone', async () => {
+  it('says so when what it gave up comes after all, and ties that once it is undone', async () => {
     const listed = await service.call('GET', '/v1/recon/resolutions?action=write_off')
     const [written] = listed.json['data'] as { id: string; journal_entry: string }[]
     const { id = '', journal_entry: entry = '' } = written ?? {}
@@ -126,12 +126,12 @@ describe('a resolution', () => {
     expectRefused(await undo(id), 'resolution_state')
     const found = await service.call(
       'GET',
-      `/v1/recon/resolutions?entry=${String(undone.json['undone_entry'])}`,
+      `/v1/recon/resolutions?entry=${undone.json['undone_entry'] as string}`,
     )
     expect((found.json['data'] as { id: string }[]).map((one) => one.id)).to.deep.equal([id])
     await run()
     expect(await kinds()).to.not.include('status_mismatch 100000')
-    const gone = await exceptionAt(String(undone.json['exception']))
+    const gone = await exceptionAt(undone.json['exception'] as string)
     expect(gone).to.include({ state: 'gone', resolution: null })
   })
 
@@ -151,7 +151,7 @@ describe('a resolution', () => {
     expect((await resolve(id, { action: 'write_off' })).status).to.equal(201)
   })
 
-  it('books a fee that the gateway took beyond what it told, and the tax of it elsewhere', async () => {
+  it('books a fee beyond what the gateway told, and the tax of it elsewhere', async () => {
     const fee = await exceptionOf('fee_variance')
     const lines = [
       { account: 'expenses:gateway-fees', direction: 'debit', amount: 236, currency: 'INR' },
@@ -243,7 +243,7 @@ describe('a resolution', () => {
     expect(done.status, done.text).to.equal(201)
     expect((await balance('assets:bank:in-transit')) - before).to.be.greaterThan(400_000)
     await run()
-    const subjects = (await more.open()).map(({ subject }) => String(subject))
+    const subjects = (await more.open()).map(({ subject }) => subject as string)
     expect(subjects.filter((one) => one.endsWith(' setl_T1'))).to.deep.equal([])
     const unknown = await exceptionOf('unknown_line')
     const found = await resolve(unknown, { action: 'write_off' })

@@ -14,87 +14,117 @@ export const FOUND = 'income:reconciliation-differences'
 /** The fourth of May 2026, as the rows of `razorpayRow` say. */
 const PAID_AT = Date.parse('2026-05-04T12:09:16Z') / 1000
 
-export function resolving(given: () => TestService) {
-  let sent = 0
+/** All that a test of resolutions asks of a service; its members stand by themselves. */
+export class Resolving {
+  readonly #given: () => TestService
+  #sent = 0
 
-  async function capture(number: number, fee: number | null = 2360): Promise<Answer> {
-    const payment = {
+  constructor(given: () => TestService) {
+    this.#given = given
+  }
+
+  /** The event of a payment of 1,000 rupees on 4 May. */
+  readonly captured = (number: number, fee: number | null) =>
+    razorpayEvent('payment.captured', {
       id: `pay_T${String(number).padStart(13, '0')}`,
       orderId: `order_T${number}`,
       amount: 100_000,
       fee,
       tax: fee === null ? null : 360,
       createdAt: PAID_AT + 5,
-    }
-    const answer = await given().deliver('razorpay', razorpayEvent('payment.captured', payment))
+    })
+
+  readonly capture = async (number: number, fee: number | null = 2360): Promise<Answer> => {
+    const answer = await this.#given().deliver('razorpay', this.captured(number, fee))
     expect(answer.status).to.equal(200)
-    await given().runJobs()
+    await this.#given().runJobs()
     return answer
   }
 
-  async function load(...rows: string[]): Promise<void> {
-    const seen = await uploadTo(given(), await gatewaySource(given()), razorpayCsv(rows))
-    expect((await commit(given(), seen.json)).status).to.equal(200)
-    await loadRecon.run(given().jobParts)
+  readonly load = async (...rows: string[]): Promise<void> => {
+    const seen = await uploadTo(
+      this.#given(),
+      await gatewaySource(this.#given()),
+      razorpayCsv(rows),
+    )
+    expect((await commit(this.#given(), seen.json)).status).to.equal(200)
+    await loadRecon.run(this.#given().jobParts)
   }
 
-  async function run(): Promise<JsonObject> {
-    const asked = await given().call('POST', '/v1/recon/runs', { body: {} })
+  /** Asks for a run and does it, while others do what they do. */
+  readonly runs = async (): Promise<void> => {
+    await this.#given().call('POST', '/v1/recon/runs', { body: {} })
+    await reconcile.run(this.#given().jobParts)
+  }
+
+  readonly run = async (): Promise<JsonObject> => {
+    const asked = await this.#given().call('POST', '/v1/recon/runs', { body: {} })
     expect(asked.status, asked.text).to.equal(202)
-    await reconcile.run(given().jobParts)
-    const done = (await given().call('GET', `/v1/recon/runs/${String(asked.json['id'])}`)).json
+    await reconcile.run(this.#given().jobParts)
+    const done = (await this.#given().call('GET', `/v1/recon/runs/${asked.json['id'] as string}`))
+      .json
     expect(done['state'], JSON.stringify(done)).to.equal('done')
     return done
   }
 
   /** Sends as somebody by name. */
-  async function as(
+  readonly as = async (
     subject: string,
     role: Role,
     path: string,
     body: unknown,
     key?: string,
-  ): Promise<Answer> {
-    sent += 1
-    const { jwtSecret } = given().config
+  ): Promise<Answer> => {
+    this.#sent += 1
+    const { jwtSecret } = this.#given().config
     const token = signToken({ subject, orgId: 1, role }, jwtSecret, 60)
-    const headers = { authorization: `Bearer ${token}`, 'idempotency-key': key ?? `r-${sent}` }
-    return await given().call('POST', path, { body, headers })
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'idempotency-key': key ?? `r-${this.#sent}`,
+    }
+    return await this.#given().call('POST', path, { body, headers })
   }
 
-  async function open(query = ''): Promise<JsonObject[]> {
-    const answer = await given().call('GET', `/v1/recon/exceptions?state=open&limit=100${query}`)
+  readonly open = async (query = ''): Promise<JsonObject[]> => {
+    const answer = await this.#given().call(
+      'GET',
+      `/v1/recon/exceptions?state=open&limit=100${query}`,
+    )
     return answer.json['data'] as JsonObject[]
   }
 
   /** What is open as `kind amount`, in order. */
-  async function kinds(): Promise<string[]> {
-    return (await open()).map((one) => `${String(one['kind'])} ${String(one['amount'])}`).toSorted()
+  readonly kinds = async (): Promise<string[]> => {
+    return (await this.open())
+      .map((one) => `${one['kind'] as string} ${one['amount'] as number}`)
+      .toSorted()
   }
 
   /** The open exception of a kind that says so in its detail, or of that amount. */
-  async function exceptionOf(kind: string, said = ''): Promise<string> {
-    const found = (await open(`&kind=${kind}`)).find((one) => JSON.stringify(one).includes(said))
-    return found === undefined ? expect.fail(`no ${kind} with ${said}`) : String(found['id'])
+  readonly exceptionOf = async (kind: string, said = ''): Promise<string> => {
+    const found = (await this.open(`&kind=${kind}`)).find((one) =>
+      JSON.stringify(one).includes(said),
+    )
+    return found === undefined ? expect.fail(`no ${kind} with ${said}`) : (found['id'] as string)
   }
 
-  async function exceptionAt(id: string): Promise<JsonObject> {
-    return (await given().call('GET', `/v1/recon/exceptions/${id}`)).json
+  readonly exceptionAt = async (id: string): Promise<JsonObject> => {
+    return (await this.#given().call('GET', `/v1/recon/exceptions/${id}`)).json
   }
 
-  async function resolve(id: string, more: JsonObject, key?: string): Promise<Answer> {
+  readonly resolve = async (id: string, more: JsonObject, key?: string): Promise<Answer> => {
     const body = { reason_code: 'other', reason: 'because', ...more }
-    return await as('mira', 'finance', `/v1/recon/exceptions/${id}/resolve`, body, key)
+    return await this.as('mira', 'finance', `/v1/recon/exceptions/${id}/resolve`, body, key)
   }
 
-  async function undo(id: string, more: JsonObject = {}, key?: string): Promise<Answer> {
+  readonly undo = async (id: string, more: JsonObject = {}, key?: string): Promise<Answer> => {
     const body = { reason: 'it was another', ...more }
-    return await as('mira', 'finance', `/v1/recon/resolutions/${id}/undo`, body, key)
+    return await this.as('mira', 'finance', `/v1/recon/resolutions/${id}/undo`, body, key)
   }
 
   /** Debits less credits of an account, minor units. */
-  async function balance(code: string): Promise<number> {
-    const [row] = await given().rows<{ balance: string }>(
+  readonly balance = async (code: string): Promise<number> => {
+    const [row] = await this.#given().rows<{ balance: string }>(
       `select coalesce(sum(debits - credits), 0)::text as balance from accounts
         where org_id = 1 and code = $1`,
       [code],
@@ -103,37 +133,24 @@ export function resolving(given: () => TestService) {
   }
 
   /** What live write-offs say that they moved, and what the accounts of differences show. */
-  async function differences(): Promise<{ said: number; shown: number }> {
-    const [row] = await given().rows<{ said: string }>(
+  readonly differences = async (): Promise<{ said: number; shown: number }> => {
+    const [row] = await this.#given().rows<{ said: string }>(
       `select coalesce(sum(moves), 0)::text as said from recon_resolutions
         where org_id = 1 and state = 'done' and action = 'write_off'`,
     )
-    return { said: Number(row?.said), shown: (await balance(LOST)) + (await balance(FOUND)) }
+    return {
+      said: Number(row?.said),
+      shown: (await this.balance(LOST)) + (await this.balance(FOUND)),
+    }
   }
 
   /** What is open in the tables of the reconciliation. */
-  async function openItems(): Promise<{ lines: number; records: number }> {
-    const [row] = await given().rows<{ lines: number; records: number }>(
+  readonly openItems = async (): Promise<{ lines: number; records: number }> => {
+    const [row] = await this.#given().rows<{ lines: number; records: number }>(
       `select (select count(*)::integer from recon_open_lines where org_id = 1) as lines,
               (select count(*)::integer from recon_open_records where org_id = 1) as records`,
     )
     return row ?? { lines: -1, records: -1 }
-  }
-
-  return {
-    capture,
-    load,
-    run,
-    as,
-    open,
-    kinds,
-    exceptionOf,
-    exceptionAt,
-    resolve,
-    undo,
-    balance,
-    differences,
-    openItems,
   }
 }
 

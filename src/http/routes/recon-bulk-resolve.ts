@@ -136,6 +136,7 @@ async function resolveOne(
     if (!(error instanceof Problem)) {
       throw error
     }
-    return { exception, status: 'refused', problem: problemView(error) }
+    const moved = error.extras.moved ?? 'no'
+    return { exception, status: 'refused', problem: { ...problemView(error), moved } }
   }
 }

@@ -119,6 +119,10 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
       order by l.file_no, l.row_no`,
     [trx.scope, part, parts],
   )
+  return groupsOf(rows)
+}
+
+function groupsOf(rows: readonly NamedRow[]): Group[] {
   const groups = new Map<string, Group & { lines: Line[] }>()
   for (const row of rows) {
     const line = lineOf(row)

@@ -161,7 +161,7 @@ async function record(
   }
   const { line } = subject
   if (exception.kind === 'fee_missing') {
-    if (line.fee === null || String(exception.detail['recorded_fee'] ?? '') !== '') {
+    if (line.fee === null || (exception.detail['recorded_fee'] ?? null) !== null) {
       throw unfit('The fee that our books have was told by the gateway: adjust or write off.')
     }
     return facts(feeOfLine(line))

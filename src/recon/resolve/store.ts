@@ -1,4 +1,4 @@
-/** Resolutions as rows: who asked for what, who consented, which entry came of it, what undid it. */
+/** Resolutions as rows: who asked for what, who consented, what came of it, what undid it. */
 import type { Trx } from '../../base/db.ts'
 import { Problem } from '../../base/problem.ts'
 import type { Plan } from './plan.ts'
