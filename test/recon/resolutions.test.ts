@@ -1,5 +1,6 @@
 /** Resolutions over HTTP: what each action posts and closes, what undoes it, what comes after. */
 import { expect } from 'chai'
+import { verifyDonations } from '../../src/inbox/verify.ts'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { expectRefused } from '../http/posting.ts'
 import { startTestService, type Answer, type TestService } from '../support/service.ts'
@@ -58,7 +59,8 @@ describe('a resolution', () => {
 
   after(async () => {
     const report = await verifyLedger(service.parts.db, 1, () => undefined)
-    expect(report.findings ?? []).to.deep.equal([])
+    expect(report.findings).to.deep.equal([])
+    expect(await verifyDonations(service.parts.db, 1)).to.deep.equal([])
     await service.stop()
   })
 
