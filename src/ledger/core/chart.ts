@@ -43,7 +43,7 @@ const FIXED: readonly AccountTemplate[] = [
   template('expenses:gateway-fees', 'Gateway fees', 'expense'),
   template('expenses:dispute-losses', 'Losses by disputes', 'expense'),
   template('expenses:bank-charges', 'Bank charges', 'expense'),
-  // What the reconciliation could not explain: only its write-offs post here.
+  // What nobody could explain: write-offs of the reconciliation.
   template('expenses:reconciliation-differences', 'Reconciliation differences', 'expense'),
   template('income:reconciliation-differences', 'Reconciliation differences', 'income'),
 ]

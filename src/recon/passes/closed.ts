@@ -65,7 +65,8 @@ async function closeRecords(
      insert into recon_closed_records (${COLUMNS}, resolution_id)
      select ${COLUMNS}, $2 from gone
       union all
-     select *, $2 from credits`,
+     select *, $2 from credits
+     on conflict do nothing`,
     [
       trx.scope,
       resolutionId,

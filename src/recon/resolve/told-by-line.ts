@@ -57,8 +57,8 @@ export function factsOfLine(line: SubjectLine): Fact[] {
     case 'payment': {
       if (keys.captured === null) {
         throw unfit(
-          `Lines of ${gateway} do not say which order of ours was paid. Let the payments of ` +
-            'that day be compared (POST /v1/gateway-polls/run).',
+          `Lines of ${gateway} do not say which order of ours was paid. Let its list of payments ` +
+            `be compared (POST /v1/gateway-polls/${gateway}/run).`,
         )
       }
       const captured: Fact = {
