@@ -1,4 +1,4 @@
-/** Resolutions by many hands: consent, many at once, two at the same time, months that are closed. */
+/** Resolutions by many hands: consent, many at once, two at the same time, closed months. */
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
@@ -170,7 +170,7 @@ describe('resolutions together', () => {
     const both = await Promise.all(
       ['omar', 'nina'].map(async (who) => await as(who, 'approver', `${other}/approve`, {})),
     )
-    expect(both.map(({ status }) => status).toSorted()).to.deep.equal([200, 409])
+    expect(both.map(({ status }) => status)).to.have.members([200, 409])
     expect(before - (await balance(CLEARING))).to.equal(97_640)
     const done = await service.call('GET', `/v1/recon/resolutions/${idIn(second)}`)
     expect(done.json).to.include({ state: 'done', asked_by: 'mira' })
@@ -319,7 +319,7 @@ describe('resolutions together', () => {
       `delete from recon_resolutions ${where}`,
       `update recon_resolutions set moves = 1 ${where}`,
       `update recon_resolutions set entry_no = 1 ${where}`,
-      `update recon_resolutions set state = 'waiting', done_at = null, entry_no = null ${where}`,
+      `update recon_resolutions set state = 'waiting', done_at = null ${where}`,
       `update recon_resolutions set state = 'undone', undone_at = now(), undone_by = 'x',
          undone_because = 'x', undo_entry_no = 1 ${where}`,
       `insert into recon_resolutions (org_id, resolution_id, exception_id, action, reason_code,

@@ -69,9 +69,8 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
         and not exists (
           select from recon_bank_matches m
            where m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null)
-        and not exists (
-          select from recon_closed_records c
-           where c.record_id = s.settlement_id and c.org_id = $1)
+        and s.settlement_id not in (
+          select c.record_id from recon_closed_records c where c.org_id = $1)
       order by s.settlement_id limit $2`,
     [trx.scope, OPEN_MAX],
   )

@@ -99,9 +99,8 @@ const take = (onConflict: string): string => `
        and coalesce(tax, 0) = coalesce(recorded_tax, 0)
        and repeated = 0
        -- What was written off stays that: a line that comes after all is a break that says so.
-       and not exists (
-         select from recon_closed_records c
-          where c.record_id = found.record_id and c.reversal = found.reversal and c.org_id = $1)
+       and (record_id, reversal) not in (
+         select c.record_id, c.reversal from recon_closed_records c where c.org_id = $1)
        -- The index keeps a record from two whole lines, and not from a whole one after parts.
        and not exists (
          select from recon_matches p

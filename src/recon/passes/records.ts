@@ -104,9 +104,9 @@ export async function carryRecords(
             select from recon_matches m
              where m.record_id = r.record_id and m.reversal = r.reversal and m.org_id = $1
                and m.undone_at is null and not m.whole)
-          and not exists (
-            select from recon_closed_records c
-             where c.record_id = r.record_id and c.reversal = r.reversal and c.org_id = $1)
+          -- Hashed, and no join: that would be taken for one which leaves nothing.
+          and (r.record_id, r.reversal) not in (
+            select c.record_id, c.reversal from recon_closed_records c where c.org_id = $1)
        on conflict do nothing
        returning 1
      )
