@@ -323,7 +323,8 @@ describe('resolutions together', () => {
       `update recon_resolutions set state = 'undone', undone_at = now(), undone_by = 'x',
          undone_because = 'x', undo_entry_no = 1 ${where}`,
       `insert into recon_resolutions (org_id, resolution_id, exception_id, action, reason_code,
-         words, state, account, moves, currency, asked_key, fingerprint, asked_by, entry_no, done_at)
+         words, state, account, moves, currency, asked_key, fingerprint, asked_by, entry_no,
+         done_at)
        select org_id, 'rsl_x', exception_id, action, reason_code, words, state, account, moves,
               currency, 'k', fingerprint, asked_by, entry_no, done_at
          from recon_resolutions ${where}`,
