@@ -52,6 +52,7 @@ import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
 import { reconMatchOperations } from './http/routes/recon-matches.ts'
 import { reconProofOperations } from './http/routes/recon-proof.ts'
+import { reconResolutionOperations } from './http/routes/recon-resolutions.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
@@ -148,6 +149,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconRunOperations(parts),
     ...reconMatchOperations(),
     ...reconProofOperations(),
+    ...reconResolutionOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

@@ -4,6 +4,7 @@ import type { Draft, DraftLine, EntryKind } from '../../src/ledger/core/entry.ts
 import { exchanged } from '../../src/ledger/core/exchange.ts'
 import { donationCaptured, manualEntry, unidentifiedCaptured } from '../../src/ledger/core/rules.ts'
 import { yearClosed } from '../../src/ledger/core/year-end.ts'
+import { DIFFERENCE_EXAMPLES } from './difference-examples.ts'
 import { GATEWAY_EXAMPLES } from './gateway-examples.ts'
 import { OFFLINE_EXAMPLES } from './offline-examples.ts'
 import { RECON_EXAMPLES } from './recon-examples.ts'
@@ -145,6 +146,7 @@ export const EXAMPLES: Readonly<Record<EntryKind, Example>> = {
   ...GATEWAY_EXAMPLES,
   ...OFFLINE_EXAMPLES,
   ...RECON_EXAMPLES,
+  ...DIFFERENCE_EXAMPLES,
 }
 
 function line(

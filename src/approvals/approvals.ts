@@ -8,8 +8,8 @@ export const VERBS = ['post', 'reverse', 'adjust', 'exchange'] as const
 
 export type Verb = (typeof VERBS)[number]
 
-/** What may be asked for: an entry, by its verb, or limits in place of those that stand. */
-export const PROPOSAL_VERBS = [...VERBS, 'limits'] as const
+/** What may be asked for: an entry by its verb, other limits, a break resolved or open again. */
+export const PROPOSAL_VERBS = [...VERBS, 'limits', 'resolve', 'undo_resolution'] as const
 
 export type ProposalVerb = (typeof PROPOSAL_VERBS)[number]
 

@@ -37,6 +37,8 @@ const RESERVED_METADATA: readonly string[] = [
   'rate',
   'rate_source',
   'financial_year',
+  'resolution',
+  'exception',
 ]
 
 export const reason = line(500)

@@ -3,6 +3,7 @@ import type { Verb } from '../approvals/approvals.ts'
 import { overLimit, readLimits, type OverLimit } from '../approvals/limits.ts'
 import { indianDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
+import { Problem } from '../base/problem.ts'
 import { findAccount } from '../ledger/accounts/accounts.ts'
 import type { DraftLine } from '../ledger/core/entry.ts'
 import { withCodes } from '../ledger/posting/asked.ts'
@@ -10,6 +11,7 @@ import { adjust, reverse } from '../ledger/posting/correct.ts'
 import { postExchange, type NamedAccount } from '../ledger/posting/exchanges.ts'
 import { post, type PostResult } from '../ledger/posting/post.ts'
 import { draftOf, findEntry } from '../ledger/reading/entries.ts'
+import { resolutionOfEntry } from '../recon/resolve/store.ts'
 import {
   adjustBody,
   correctionAsked,
@@ -90,6 +92,7 @@ export async function postAsked(trx: Trx, asked: EntryRequest): Promise<PostResu
     }
     case 'reverse': {
       const how = correctionAsked(reverseBody.parse(asked.body), principal, today())
+      await assertNoResolution(trx, numberIn(asked))
       return await reverse(trx, numberIn(asked), { ...how, approvedBy })
     }
     case 'adjust': {
@@ -109,6 +112,16 @@ export async function postAsked(trx: Trx, asked: EntryRequest): Promise<PostResu
     }
     default:
       return asked.verb satisfies never
+  }
+}
+
+/** Throws `not_reversible` (moved: no) for the entry of a resolution: that has its own way back. */
+async function assertNoResolution(trx: Trx, entryNo: bigint): Promise<void> {
+  const resolution = await resolutionOfEntry(trx, entryNo)
+  if (resolution !== null) {
+    const undo = `/v1/recon/resolutions/${resolution}/undo`
+    const detail = `${resolution} posted je_${entryNo}: undo that (POST ${undo}).`
+    throw new Problem('not_reversible', { detail, moved: 'no' })
   }
 }
 

@@ -41,6 +41,8 @@ export const PERMISSIONS = {
   'webhooks.manage': ['admin'],
   'recon.read': ['viewer', 'finance', 'approver', 'auditor', 'admin'],
   'recon.write': ['finance', 'admin'],
+  // Posts entries and facts.
+  'recon.resolve': ['finance', 'admin'],
   'exports.read': ['finance', 'auditor', 'admin'],
   // Emails others that there is something to fetch.
   'exports.schedule': ['finance', 'admin'],

@@ -77,6 +77,10 @@ export const reconException = z
     open_since: day,
     created_at: instant,
     ended_at: instant.nullable(),
+    resolution: z
+      .strictObject({ id: idText('rsl'), state: z.enum(['waiting', 'done']) })
+      .nullable()
+      .meta({ description: 'What resolved it, or waits for another’s consent to.' }),
   })
   .meta({ id: 'ReconException' })
 
@@ -92,6 +96,7 @@ export function exceptionView(row: ExceptionRow): z.input<typeof reconException>
     open_since: row.since,
     created_at: row.created_at.toISOString(),
     ended_at: row.ended_at?.toISOString() ?? null,
+    resolution: row.resolution,
   }
 }
 

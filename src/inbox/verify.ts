@@ -3,6 +3,7 @@ import type { Database } from '../base/db.ts'
 import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
 import { INSTRUCTION_CHECKS } from '../instructions/verify.ts'
 import { PAYMENT_CHECKS } from '../payments/verify.ts'
+import { RESOLUTION_CHECKS } from '../recon/passes/verify.ts'
 
 /** Due for longer than this is stuck: a sweep comes every few seconds. */
 const STUCK_MINUTES = 15
@@ -128,7 +129,8 @@ const CHECKS: readonly { check: string; sql: string }[] = [
 export async function verifyDonations(db: Database, orgId: number): Promise<Finding[]> {
   return await db.read(orgId, async (trx) => {
     const findings: Finding[] = []
-    for (const { check, sql } of [...CHECKS, ...PAYMENT_CHECKS, ...INSTRUCTION_CHECKS]) {
+    const checks = [...CHECKS, ...PAYMENT_CHECKS, ...INSTRUCTION_CHECKS, ...RESOLUTION_CHECKS]
+    for (const { check, sql } of checks) {
       const rows = await trx.query<{ detail: string }>(`${sql} limit $2`, [orgId, FINDINGS_MAX])
       findings.push(...rows.map(({ detail }) => ({ check, detail })))
     }

@@ -86,6 +86,8 @@ export interface ExceptionRow {
   seen_by: number
   created_at: Date
   ended_at: Date | null
+  /** What resolved it, or waits for consent to. */
+  resolution: { id: string; state: 'waiting' | 'done' } | null
 }
 
 export interface ExceptionFilter {
@@ -109,6 +111,16 @@ const EXCEPTION = [
   'ended_at',
 ] as const
 
+const RESOLUTION = build.raw(
+  `(select jsonb_build_object('id', r.resolution_id, 'state', r.state)
+      from recon_resolutions r
+      left join approvals a on a.org_id = r.org_id and a.approval_id = r.approval_id
+     where r.exception_id = recon_exceptions.exception_id and r.org_id = recon_exceptions.org_id
+       and (r.state = 'done'
+            or r.state = 'waiting' and a.state = 'waiting' and a.expires_at > now())
+   ) as resolution`,
+)
+
 /** The newest first. */
 export async function listExceptions(
   trx: Trx,
@@ -116,7 +128,7 @@ export async function listExceptions(
   { limit, after }: PageAsked,
 ): Promise<ExceptionRow[]> {
   const select = build('recon_exceptions')
-    .select(...EXCEPTION)
+    .select(...EXCEPTION, RESOLUTION)
     .where({
       org_id: trx.scope,
       ...(kind === null ? {} : { kind }),
@@ -135,7 +147,7 @@ export async function listExceptions(
 export async function findException(trx: Trx, exceptionId: string): Promise<ExceptionRow> {
   const [row] = await trx.run<ExceptionRow>(
     build('recon_exceptions')
-      .select(...EXCEPTION)
+      .select(...EXCEPTION, RESOLUTION)
       .where({ org_id: trx.scope, exception_id: exceptionId }),
   )
   if (row === undefined) {

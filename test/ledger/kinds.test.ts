@@ -7,6 +7,7 @@ import { templateOf } from '../../src/ledger/core/chart.ts'
 import { assertPostable, type EntryKind } from '../../src/ledger/core/entry.ts'
 import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, ORG, outcomes } from './books.ts'
+import { GOLDEN_DIFFERENCES } from './golden-differences.ts'
 import { GOLDEN_GATEWAYS, type Golden } from './golden-gateways.ts'
 import { GOLDEN_OFFLINE } from './golden-offline.ts'
 import { GOLDEN_RECON } from './golden-recon.ts'
@@ -108,6 +109,7 @@ const GOLDEN: Readonly<Record<EntryKind, Golden>> = {
   ...GOLDEN_GATEWAYS,
   ...GOLDEN_OFFLINE,
   ...GOLDEN_RECON,
+  ...GOLDEN_DIFFERENCES,
 }
 
 describe('the worked example of each kind of entry', () => {

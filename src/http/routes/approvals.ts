@@ -8,6 +8,7 @@ import {
   listApprovals,
   type Approval,
   type Decision,
+  type ProposalVerb,
   type Verb,
 } from '../../approvals/approvals.ts'
 import type { Trx } from '../../base/db.ts'
@@ -21,13 +22,14 @@ import {
 } from '../../identity/persons.ts'
 import { pageOf } from '../answers.ts'
 import { approval, approvalView } from '../approval-view.ts'
+import { postApprovedResolution } from '../approved-resolution.ts'
 import { permissionsFor } from '../auth.ts'
 import { postAsked } from '../entry-verbs.ts'
 import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
-import { ROLES } from '../permissions.ts'
+import { ROLES, type Permission } from '../permissions.ts'
 import type { Principal } from '../request.ts'
 import { applyLimits, limitOperations } from './approval-limits.ts'
 import { POSTING_PROBLEMS } from './journal-posting.ts'
@@ -109,10 +111,14 @@ function approveOperation(): Operation {
         'maker_left',
         'precondition_failed',
         'unknown_currency',
+        'resolution_state',
+        'resolution_unfit',
+        'run_going',
       ],
     },
     {
       queue: 'journal',
+      behind: 'recon',
       async write(trx, { params: { id }, body, principal }) {
         const asked = await findApproval(trx, id)
         const decision = await decisionOf(trx, asked, 'approved', principal)
@@ -125,10 +131,12 @@ function approveOperation(): Operation {
           await applyLimits(trx, asked)
           return { status: 200, body: approvalView(decided) }
         }
-        const postedNo = await postApproved(trx, asked, asked.verb, {
-          maker,
-          approvedBy: principal.subject,
-        })
+        const by = { maker, approvedBy: principal.subject }
+        const { verb } = asked
+        const postedNo =
+          verb === 'resolve' || verb === 'undo_resolution'
+            ? await postApprovedResolution(trx, { ...asked, verb }, by)
+            : await postApproved(trx, asked, verb, by)
         const decided = await decide(trx, id, { ...decision, reason, postedNo })
         return { status: 200, body: approvalView(decided) }
       },
@@ -180,6 +188,17 @@ export async function assertUnseen(
   }
 }
 
+/** What its maker has to be allowed to do when it is done. */
+const NEEDED: Readonly<Record<ProposalVerb, Permission>> = {
+  post: 'books.post',
+  reverse: 'books.post',
+  adjust: 'books.post',
+  exchange: 'books.post',
+  limits: 'approvals.limits',
+  resolve: 'recon.resolve',
+  undo_resolution: 'recon.resolve',
+}
+
 /**
  * The maker with what he may do now. Throws `maker_left` where that is not what he asked for any
  * more (moved: no).
@@ -192,7 +211,7 @@ async function makerOf(trx: Trx, asked: Approval, orgId: number): Promise<Princi
   const subject = asked.madeBy
   const standing = await standingOf(trx, subject, madeAs)
   const permissions = standing === null ? null : permissionsFor(subject, standing)
-  const needed = asked.verb === 'limits' ? 'approvals.limits' : 'books.post'
+  const needed = NEEDED[asked.verb]
   if (standing === null || permissions === null || !permissions.has(needed)) {
     const detail = `${subject} may not do it any more (${needed}); somebody else asks for it anew.`
     throw new Problem('maker_left', { detail, moved: 'no' })

@@ -43,6 +43,9 @@ const FIXED: readonly AccountTemplate[] = [
   template('expenses:gateway-fees', 'Gateway fees', 'expense'),
   template('expenses:dispute-losses', 'Losses by disputes', 'expense'),
   template('expenses:bank-charges', 'Bank charges', 'expense'),
+  // What nobody could explain: write-offs of the reconciliation.
+  template('expenses:reconciliation-differences', 'Reconciliation differences', 'expense'),
+  template('income:reconciliation-differences', 'Reconciliation differences', 'income'),
 ]
 
 const BY_CODE: ReadonlyMap<string, AccountTemplate> = new Map(FIXED.map((one) => [one.code, one]))

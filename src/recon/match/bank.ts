@@ -28,6 +28,8 @@ export interface OpenSettlement {
   amount: bigint
   currency: string
   settledOn: IsoDate
+  /** What gave it up, where somebody did: a credit that comes after all says so. */
+  resolution?: string | null
 }
 
 export const BANK_RULES = ['utr', 'sum_by_utr', 'unique', 'subset', 'person'] as const
@@ -130,7 +132,9 @@ function byUtr(
       continue
     }
     if (there.length === 0 || line.repeated > 0) {
-      decided.breaks.push(bankBreak('duplicate_external', line, line.amount, found))
+      const isGivenUp = found.some(({ resolution }) => (resolution ?? null) !== null)
+      const kind = isGivenUp && line.repeated === 0 ? 'status_mismatch' : 'duplicate_external'
+      decided.breaks.push(bankBreak(kind, line, line.amount, found))
       continue
     }
     const sum = there.reduce((total, { amount }) => total + amount, 0n)
@@ -278,10 +282,11 @@ function bankBreak(
     since: line.bookedOn,
     detail: {
       told: line.amount,
-      settlements: settlements.map(({ settlementId, amount: due, utr }) => ({
+      settlements: settlements.map(({ settlementId, amount: due, utr, resolution = null }) => ({
         settlement: settlementId,
         recorded: due,
         utr,
+        ...(resolution === null ? {} : { resolution }),
       })),
     },
     stays: false,

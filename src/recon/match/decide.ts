@@ -46,6 +46,8 @@ export interface Group {
   toldBefore: string | null
   /** The state of a record that they name and that moved no money. */
   state: string | null
+  /** The resolution that gave the record up that they name. */
+  givenUpBy?: string | null
 }
 
 export interface Match {
@@ -85,6 +87,7 @@ export function subjectOf({ fileNo, rowNo }: Pick<Line, 'fileNo' | 'rowNo'>): st
 export function decideGroup(group: Group, rules: Rules): Decided {
   const decided: Decided = { matches: [], breaks: [], unnamed: [] }
   const { record, toldBefore, state } = group
+  const resolution = group.givenUpBy ?? null
   const sound: Line[] = []
   const said = new Set<string>()
   for (const line of group.lines) {
@@ -104,6 +107,13 @@ export function decideGroup(group: Group, rules: Rules): Decided {
     decided.breaks.push(...sound.map((line) => breakOf('ambiguous', line, line.amount, detail)))
   } else if (record !== null) {
     decideNamed(sound, record, rules, decided)
+  } else if (resolution !== null) {
+    const detail = { recorded: 'given_up', resolution }
+    decided.breaks.push(
+      ...sound.map((line) =>
+        breakOf('status_mismatch', line, line.amount, { told: line.kind, ...detail }),
+      ),
+    )
   } else if (toldBefore !== null) {
     decided.breaks.push(
       ...sound.map((line) =>

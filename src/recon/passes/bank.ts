@@ -70,17 +70,22 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
         and not exists (
           select from recon_bank_matches m
            where m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null)
+        and s.settlement_id not in (
+          select c.record_id from recon_closed_records c where c.org_id = $1)
       order by s.settlement_id limit $2`,
     [trx.scope, OPEN_MAX],
   )
-  // A credit that names what came before is a second one, and no news.
-  const before = await trx.query<SettlementRow>(
+  // A credit that names what came before is a second one, and no news; or what was given up.
+  const before = await trx.query<SettlementRow & { resolution: string | null }>(
     `select s.settlement_id, s.gateway, s.utr, s.amount, s.currency,
-            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on
+            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on,
+            c.resolution_id as resolution
        from settlements s
-       join recon_bank_matches m
+       left join recon_bank_matches m
          on m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null
+       left join recon_closed_records c on c.record_id = s.settlement_id and c.org_id = $1
       where s.org_id = $1 and s.utr = any($2::text[])
+        and (m.settlement_id is not null or c.record_id is not null)
       order by s.settlement_id limit $3`,
     [trx.scope, lines.flatMap(({ tokens }) => tokens), OPEN_MAX],
   )
@@ -100,7 +105,7 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
     undone.map((one) => pairOf({ fileNo: one.file_no, rowNo: one.row_no }, one.settlement_id)),
   )
   return decideBank(lines.map(lineOf), settlements.map(settlementOf), {
-    before: before.map(settlementOf),
+    before: before.map((row) => ({ ...settlementOf(row), resolution: row.resolution })),
     apart,
     rules,
     until: covered?.until ?? null,
@@ -262,4 +267,14 @@ export async function loadOpenPair(
     line: line === undefined ? null : lineOf(line),
     settlements: settlements.map(settlementOf),
   }
+}
+/** Opens the credits again that a resolution closed. */
+export async function reopenBankLines(trx: Trx, resolutionId: string): Promise<void> {
+  await trx.query(
+    `insert into recon_open_bank_lines (org_id, file_no, row_no, run_no)
+     select org_id, file_no, row_no, run_no from recon_closed_lines
+      where org_id = $1 and resolution_id = $2 and side = 'bank'
+     on conflict do nothing`,
+    [trx.scope, resolutionId],
+  )
 }

@@ -24,6 +24,8 @@ interface BatchRow {
   settlement_id: string | null
   recorded: bigint | null
   settled_on: string | null
+  resolved: bigint | null
+  resolution: string | null
 }
 
 /**
@@ -37,7 +39,8 @@ export async function loadBatches(
 ): Promise<{ breaks: Break[]; last: BatchKey | null }> {
   const rows = await trx.query<BatchRow>(
     `select b.*, s.settlement_id, s.amount as recorded,
-            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on
+            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on,
+            w.resolved, w.resolution
        from (
          select gateway, account, settlement_ref, currency, lines, net from recon_batches
           where org_id = $1 and run_no = $2
@@ -58,6 +61,16 @@ export async function loadBatches(
             and gateway = b.gateway and org_id = $1
           limit 1
        ) s on true
+      cross join lateral (
+         select sum(n.moves)::bigint as resolved, max(n.resolution_id) as resolution
+           from recon_exceptions e
+           join recon_resolutions n
+             on n.exception_id = e.exception_id and n.org_id = $1 and n.state = 'done'
+          where e.subject = 'settlement ' || b.gateway || ' ' || b.account || ' '
+                            || b.settlement_ref
+            and e.kind = 'batch_total_mismatch' and e.state = 'resolved' and e.org_id = $1
+            and n.action <> 'dismiss'
+       ) w
       -- A line in another currency is a break of its own; sums of two currencies are none.
       where b.currency = coalesce(s.currency, b.currency)
         and (b.settlement_ref, b.account, b.gateway) > ($3, $4, $5)
@@ -76,11 +89,12 @@ export async function loadBatches(
 }
 
 function breakOfBatch(row: BatchRow): Break[] {
-  if (row.recorded === row.net) {
+  const { gateway, account, settlement_ref: settlement, currency, net: told, recorded } = row
+  // What was written off of it is explained; where the lines agree after all, that is not.
+  const off = told - (recorded ?? 0n) - (row.resolved ?? 0n)
+  if (recorded !== null && off === 0n) {
     return []
   }
-  const { gateway, account, settlement_ref: settlement, currency, net: told, recorded } = row
-  const off = told - (recorded ?? 0n)
   return [
     {
       kind: recorded === null ? 'missing_internal' : 'batch_total_mismatch',
@@ -88,7 +102,14 @@ function breakOfBatch(row: BatchRow): Break[] {
       amount: off < 0n ? -off : off,
       currency,
       since: row.settled_on,
-      detail: { settlement, lines: row.lines, told, recorded, record: row.settlement_id },
+      detail: {
+        settlement,
+        lines: row.lines,
+        told,
+        recorded,
+        record: row.settlement_id,
+        ...(row.resolution === null ? {} : { resolution: row.resolution, resolved: row.resolved }),
+      },
       stays: false,
     },
   ]

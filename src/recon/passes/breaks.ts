@@ -22,6 +22,14 @@ export async function writeBreaks(
          from unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::jsonb[],
                      $10::date[], $11::boolean[])
            as n (id, kind, subject, amount, currency, detail, since, stays)
+        -- What is resolved is told again only where it says something else by now.
+        where not exists (
+          select from recon_exceptions e
+           where e.subject = n.subject and e.kind = n.kind and e.org_id = $1
+             and e.state = 'resolved' and e.amount = n.amount and e.currency = n.currency
+             and (e.detail ->> 'told', e.detail ->> 'recorded', e.detail ->> 'resolution')
+                 is not distinct from
+                 (n.detail ->> 'told', n.detail ->> 'recorded', n.detail ->> 'resolution'))
         order by n.subject, n.kind, n.id
        on conflict (subject, kind, org_id) where state = 'open'
        do update set seen_by = excluded.seen_by, amount = excluded.amount,
@@ -91,5 +99,36 @@ export async function endBreaksAbout(
        from unnest($2::text[]) as n (subject)
       where e.org_id = $1 and e.subject = n.subject and e.state = 'open'`,
     [trx.scope, subjects, because],
+  )
+}
+
+/** A break that somebody resolved; false where it was open no more. */
+export async function resolveBreak(trx: Trx, exceptionId: string): Promise<boolean> {
+  const ended = await trx.query(
+    `update recon_exceptions set state = 'resolved', ended_at = now()
+      where org_id = $1 and exception_id = $2 and state = 'open' returning 1`,
+    [trx.scope, exceptionId],
+  )
+  return ended.length > 0
+}
+
+/**
+ * Opens a break again whose resolution was undone. Where a later run told the same anew meanwhile,
+ * that one stands, and this one is gone.
+ */
+export async function reopenBreak(trx: Trx, exceptionId: string): Promise<void> {
+  await trx.query(
+    `update recon_exceptions e
+        set state = case when n.found_by is null then 'open' else 'gone' end,
+            ended_by_run = n.found_by,
+            ended_at = case when n.found_by is null then null else now() end
+       from (select subject, kind from recon_exceptions
+              where org_id = $1 and exception_id = $2) o
+       left join lateral (
+         select found_by from recon_exceptions
+          where subject = o.subject and kind = o.kind and org_id = $1 and state = 'open'
+       ) n on true
+      where e.org_id = $1 and e.exception_id = $2 and e.state = 'resolved'`,
+    [trx.scope, exceptionId],
   )
 }

@@ -41,6 +41,9 @@ const take = (onConflict: string): string => `
        and coalesce(fee, 0) = coalesce(recorded_fee, 0) and (fee is null) <= (recorded_fee is null)
        and coalesce(tax, 0) = coalesce(recorded_tax, 0)
        and repeated = 0
+       -- What was written off stays that: a line that comes after all is a break that says so.
+       and (record_id, reversal) not in (
+         select c.record_id, c.reversal from recon_closed_records c where c.org_id = $1)
        -- The index keeps a record from two whole lines, and not from a whole one after parts; of
        -- which there are mostly none at all.
        and (not (select any_part from parts) or not exists (
@@ -110,6 +113,17 @@ export async function takeLines(
 
 function takenOf([taken]: readonly Taken[]): Taken {
   return taken ?? { seen: 0, matched: 0, open: 0 }
+}
+
+/** Opens the lines again that a resolution closed. */
+export async function reopenLines(trx: Trx, resolutionId: string): Promise<void> {
+  await trx.query(
+    `insert into recon_open_lines (org_id, file_no, row_no, run_no)
+     select org_id, file_no, row_no, run_no from recon_closed_lines
+      where org_id = $1 and resolution_id = $2 and side = 'gateway'
+     on conflict do nothing`,
+    [trx.scope, resolutionId],
+  )
 }
 
 /** Of one statement. */

@@ -109,6 +109,9 @@ export async function carryRecords(
             limit 1
          ) of_part on true
         where r.occurred_on <= $3::date and of_whole.found is null and of_part.found is null
+          -- Hashed, and no join: that would be taken for one which leaves nothing.
+          and (r.record_id, r.reversal) not in (
+            select c.record_id, c.reversal from recon_closed_records c where c.org_id = $1)
        on conflict do nothing
        returning 1
      )
@@ -155,4 +158,19 @@ export async function reopenRecords(
       )
     }
   }
+}
+
+/** Opens the records again that a resolution closed; whatever else it closed is told anew. */
+export async function reopenClosedRecords(trx: Trx, resolutionId: string): Promise<void> {
+  await trx.query(
+    `insert into recon_open_records (org_id, record_id, reversal, kind, gateway, account,
+       external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
+       occurred_on, run_no)
+     select org_id, record_id, reversal, kind, gateway, account, external_id, payment_ref,
+            order_ref, bank_reference, amount, fee, tax, currency, occurred_on, run_no
+       from recon_closed_records
+      where org_id = $1 and resolution_id = $2 and kind <> 'settlement'
+     on conflict do nothing`,
+    [trx.scope, resolutionId],
+  )
 }

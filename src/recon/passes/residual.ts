@@ -61,6 +61,7 @@ interface NamedRow extends LineRow {
   apart_from: string | null
   told_before: string | null
   state: string | null
+  given_up_by: string | null
 }
 
 /** How many parts the open lines make. */
@@ -75,7 +76,7 @@ export async function countParts(trx: Trx): Promise<number> {
 /** The open lines of a part in groups that name one thing, in the order in which they came. */
 export async function loadGroups(trx: Trx, part: number, parts: number): Promise<Group[]> {
   const rows = await trx.query<NamedRow>(
-    `select ${LINE}, r.record, ${APART_FROM} as apart_from, m.told_before, s.state
+    `select ${LINE}, r.record, ${APART_FROM} as apart_from, m.told_before, s.state, c.given_up_by
        from recon_open_lines o
       cross join lateral (
         select * from settlement_lines
@@ -113,10 +114,21 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
           limit 1
        ) m on true
       cross join lateral (select coalesce(p.state, f.state) as state) s
+       left join lateral (
+         select resolution_id as given_up_by from recon_closed_records c
+          where c.external_id = l.external_id and c.org_id = $1 and c.gateway = l.gateway
+            and c.account = l.account and c.kind = ${KIND_OF_RECORD}
+            and c.reversal = ${IS_REVERSAL}
+          limit 1
+       ) c on true
       where o.org_id = $1 and mod(abs(hashtext(coalesce(l.external_id, ''))), $3::integer) = $2
       order by l.file_no, l.row_no`,
     [trx.scope, part, parts],
   )
+  return groupsOf(rows)
+}
+
+function groupsOf(rows: readonly NamedRow[]): Group[] {
   const groups = new Map<string, Group & { lines: Line[] }>()
   for (const row of rows) {
     const line = lineOf(row)
@@ -133,6 +145,7 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
         apartFrom: row.apart_from,
         toldBefore: row.told_before,
         state: row.state,
+        givenUpBy: row.given_up_by,
       })
     } else {
       group.lines.push(line)
