@@ -1,5 +1,5 @@
-/** What runs found, to be read: runs, matches, and breaks. */
-import { build, type Trx } from '../base/db.ts'
+/** What runs found, to be read: runs and matches. */
+import type { Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
 import type { ExceptionKind, MatchRule } from './match/kinds.ts'
 import type { Progress, Step } from './runs.ts'
@@ -85,62 +85,6 @@ export interface ExceptionRow {
   seen_by: number
   created_at: Date
   ended_at: Date | null
-}
-
-export interface ExceptionFilter {
-  kind: ExceptionKind | null
-  state: ExceptionRow['state'] | null
-  subject: string | null
-}
-
-const EXCEPTION = [
-  'exception_id',
-  'kind',
-  'subject',
-  'amount',
-  'currency',
-  'detail',
-  'since',
-  'state',
-  'found_by',
-  'seen_by',
-  'created_at',
-  'ended_at',
-] as const
-
-/** The newest first. */
-export async function listExceptions(
-  trx: Trx,
-  { kind, state, subject }: ExceptionFilter,
-  { limit, after }: PageAsked,
-): Promise<ExceptionRow[]> {
-  const select = build('recon_exceptions')
-    .select(...EXCEPTION)
-    .where({
-      org_id: trx.scope,
-      ...(kind === null ? {} : { kind }),
-      ...(state === null ? {} : { state }),
-      ...(subject === null ? {} : { subject }),
-    })
-    .orderBy('exception_id', 'desc')
-    .limit(limit)
-  if (after !== null) {
-    void select.where('exception_id', '<', after)
-  }
-  return await trx.run<ExceptionRow>(select)
-}
-
-/** Throws `not_found`. */
-export async function findException(trx: Trx, exceptionId: string): Promise<ExceptionRow> {
-  const [row] = await trx.run<ExceptionRow>(
-    build('recon_exceptions')
-      .select(...EXCEPTION)
-      .where({ org_id: trx.scope, exception_id: exceptionId }),
-  )
-  if (row === undefined) {
-    throw new Problem('not_found', { detail: 'There is no such exception.' })
-  }
-  return row
 }
 
 export interface MatchRow {
