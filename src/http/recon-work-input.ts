@@ -61,7 +61,10 @@ export const exceptionQuery = z
     starting_after: place.optional(),
     sort: z.enum(SORTS).default('newest').meta({ description: 'due: what is due first.' }),
     kind: someOf(EXCEPTION_KINDS).optional(),
-    state: z.enum(EXCEPTION_STATES).optional(),
+    state: z.enum(EXCEPTION_STATES).optional().meta({
+      description:
+        'Without it all; by due date, severity or owner only what is open, which is worked on.',
+    }),
     subject: line(600, true).optional(),
     owner: idOfKind('usr').optional(),
     unowned: z.literal('true').optional(),
@@ -84,9 +87,12 @@ export const exceptionQuery = z
   })
 
 export function filterOfQuery(query: z.output<typeof exceptionQuery>): WorkFilter {
+  const isWork =
+    query.sort === 'due' ||
+    [query.owner, query.unowned, query.severity, query.overdue].some((one) => one !== undefined)
   return {
     kinds: query.kind,
-    state: query.state,
+    state: query.state ?? (isWork ? 'open' : undefined),
     subject: query.subject,
     owner: query.unowned === undefined ? query.owner : null,
     severities: query.severity,

@@ -143,50 +143,72 @@ export async function acknowledgeCases(
 
 /** So many in one statement. */
 const TOGETHER = 5000
+/** In one turn; what is beyond waits for the next one. */
+const TURN_MAX = 200_000
 
-/** Who left, or may not do it any more, has nothing; gives how many were taken from them. */
-export async function releaseLeft(trx: Trx, roles: readonly string[]): Promise<number> {
-  const released = await trx.query<{ exception_id: string }>(
-    `with left_behind as (
-       select c.exception_id
-         from users u
-        cross join lateral (
-          select exception_id from recon_cases
-           where org_id = $1 and state = 'open' and owner = u.user_id limit $3) c
-        where u.org_id = $1 and (u.state <> 'active' or u.role <> all($2::text[]))
-        limit $3
-     )
-     update recon_cases c set owner = null
-       from left_behind l
-      where c.org_id = $1 and c.exception_id = l.exception_id
-     returning c.exception_id`,
-    [trx.scope, roles, TOGETHER],
-  )
-  const ids = released.map((row) => row.exception_id).toSorted()
-  const detail = { owner: null, note: 'The owner may not do it any more.' }
-  await noteEvents(trx, ids, { actor: 'job:remind-recon', what: 'assigned', detail })
-  return ids.length
+const ACTOR = 'job:remind-recon'
+
+/** Does something with all of them, so many at a time. */
+async function inParts(
+  ids: readonly string[],
+  work: (part: readonly string[]) => Promise<void>,
+): Promise<void> {
+  for (let from = 0; from < ids.length; from += TOGETHER) {
+    await work(ids.slice(from, from + TOGETHER))
+  }
 }
 
-/** What age has made worse is so now; gives how many. */
-export async function raiseSeverities(trx: Trx): Promise<number> {
-  const raised = await trx.query(
-    `with due as (
-       select c.exception_id, d.severity, d.rises_at
-         from (select * from recon_cases
-                where org_id = $1 and state = 'open' and rises_at <= now()
-                order by rises_at limit $2) c
-        cross join lateral recon_work_policy($1) p
-        cross join lateral recon_due(p.policy -> 'due', c.amount, c.currency, c.since, now()) d
-     )
-     update recon_cases c
-        set severity = least(c.severity, d.severity), rises_at = d.rises_at
-       from due d
-      where c.org_id = $1 and c.exception_id = d.exception_id
-     returning 1`,
-    [trx.scope, TOGETHER],
+async function idsWhere(trx: Trx, sql: string, params: readonly unknown[]): Promise<string[]> {
+  const rows = await trx.query<{ exception_id: string }>(sql, [trx.scope, TURN_MAX, ...params])
+  return rows.map((row) => row.exception_id).toSorted()
+}
+
+/** Who left, or may not do it any more, has nothing. */
+export async function releaseLeft(trx: Trx, roles: readonly string[]): Promise<void> {
+  const ids = await idsWhere(
+    trx,
+    `select c.exception_id
+       from users u
+      cross join lateral (
+        select exception_id from recon_cases
+         where org_id = $1 and state = 'open' and owner = u.user_id limit $2) c
+      where u.org_id = $1 and (u.state <> 'active' or u.role <> all($3::text[]))
+      limit $2`,
+    [roles],
   )
-  return raised.length
+  const detail = { owner: null, note: 'The owner may not do it any more.' }
+  await inParts(ids, async (part) => {
+    await trx.query(
+      `update recon_cases c set owner = null
+         from unnest($2::text[]) as n (id)
+        where c.exception_id = n.id and c.org_id = $1`,
+      [trx.scope, part],
+    )
+    await noteEvents(trx, part, { actor: ACTOR, what: 'assigned', detail })
+  })
+}
+
+/** What age has made worse is so now. */
+export async function raiseSeverities(trx: Trx): Promise<void> {
+  const ids = await idsWhere(
+    trx,
+    `select exception_id from recon_cases
+      where org_id = $1 and state = 'open' and rises_at <= now() order by rises_at limit $2`,
+    [],
+  )
+  await inParts(ids, async (part) => {
+    await trx.query(
+      `update recon_cases c
+          set severity = least(c.severity, d.severity), rises_at = d.rises_at
+         from unnest($2::text[]) as n (id)
+        cross join lateral (
+          select * from recon_cases x where x.exception_id = n.id and x.org_id = $1 limit 1) o
+        cross join lateral recon_work_policy($1) p
+        cross join lateral recon_due(p.policy -> 'due', o.amount, o.currency, o.since, now()) d
+        where c.exception_id = n.id and c.org_id = $1 and c.state = 'open'`,
+      [trx.scope, part],
+    )
+  })
 }
 
 export interface Reminded {
@@ -196,32 +218,75 @@ export interface Reminded {
   expired: boolean
 }
 
-/**
- * Takes up to `TOGETHER` open exceptions whose reminder is due: each is counted, and comes again
- * after the interval until it was told of so many times. What nobody would hear of, because it has
- * no owner and the organisation no address, is looked at again later and not counted.
- */
-export async function takeReminders(
-  trx: Trx,
-  how: { isOn: boolean; everyHours: number; times: number; hasAddresses: boolean },
-): Promise<{ taken: number; reminded: Reminded[] }> {
-  const rows = await trx.query<Reminded & { told: boolean }>(
-    `with due as (
-       select exception_id, $6 and (owner is not null or $5) as told
-         from recon_cases
-        where org_id = $1 and state = 'open' and next_reminder_at <= now()
-        order by next_reminder_at limit $2
-          for update
-     )
-     update recon_cases c
-        set reminders = c.reminders + case when d.told then 1 else 0 end,
-            acknowledged_at = null, acknowledged_by = null,
-            next_reminder_at = case when d.told and c.reminders + 1 >= $4 then null
-                                    else now() + make_interval(hours => $3) end
-       from due d
-      where c.org_id = $1 and c.exception_id = d.exception_id
-     returning c.exception_id, c.owner, c.reminders, d.told, c.next_reminder_at is null as expired`,
-    [trx.scope, TOGETHER, how.everyHours, how.times, how.hasAddresses, how.isOn],
+/** Open exceptions whose reminder is due, those first that wait for longest. */
+export async function dueReminders(trx: Trx): Promise<string[]> {
+  return await idsWhere(
+    trx,
+    `select exception_id from recon_cases
+      where org_id = $1 and state = 'open' and next_reminder_at <= now()
+      order by next_reminder_at limit $2`,
+    [],
   )
-  return { taken: rows.length, reminded: rows.filter(({ told }) => told) }
+}
+
+/**
+ * Counts a reminder of each that is due still: it comes again after the interval until it was told
+ * of so many times. What nobody would hear of, because it has no owner and the organisation no
+ * address, is looked at again later and not counted. Gives those that are to be told of.
+ */
+export async function countReminders(
+  trx: Trx,
+  ids: readonly string[],
+  how: { isOn: boolean; everyHours: number; times: number; hasAddresses: boolean },
+): Promise<Reminded[]> {
+  const reminded: Reminded[] = []
+  await inParts(ids, async (part) => {
+    const rows = await trx.query<Reminded & { told: boolean }>(
+      `update recon_cases c
+          set reminders = c.reminders + t.told::integer,
+              acknowledged_at = null, acknowledged_by = null,
+              next_reminder_at = case when t.told and c.reminders + 1 >= $4 then null
+                                      else now() + make_interval(hours => $3) end
+         from unnest($2::text[]) as n (id)
+        cross join lateral (
+          select ($6 and (x.owner is not null or $5)) as told
+            from recon_cases x where x.exception_id = n.id and x.org_id = $1 limit 1) t
+        where c.exception_id = n.id and c.org_id = $1 and c.state = 'open'
+          and c.next_reminder_at <= now()
+       returning c.exception_id, c.owner, c.reminders, t.told,
+                 c.next_reminder_at is null as expired`,
+      [trx.scope, part, how.everyHours, how.times, how.hasAddresses, how.isOn],
+    )
+    for (const { told, ...one } of rows) {
+      if (told) {
+        reminded.push(one)
+      }
+    }
+  })
+  return reminded
+}
+
+/** Notes that somebody was told of these, and, of those that expired, that it was the last time. */
+export async function noteReminders(
+  trx: Trx,
+  ids: readonly string[],
+  {
+    time,
+    owner,
+    addresses,
+    expired,
+  }: {
+    time: number
+    owner: string | null
+    addresses: readonly string[]
+    expired: boolean
+  },
+): Promise<void> {
+  await inParts(ids, async (part) => {
+    const detail = { time, owner, addresses }
+    await noteEvents(trx, part, { actor: ACTOR, what: 'reminded', detail })
+    if (expired) {
+      await noteEvents(trx, part, { actor: ACTOR, what: 'expired', detail: { times: time } })
+    }
+  })
 }

@@ -2,8 +2,15 @@
 import type { Database, Trx } from '../base/db.ts'
 import { newId } from '../base/ids.ts'
 import { traceContext } from '../base/tracing.ts'
-import { noteEvents, raiseSeverities, releaseLeft, takeReminders, type Reminded } from './cases.ts'
-import { OWNER_ROLES, workPolicyOf, type WorkPolicy } from './work-policy.ts'
+import {
+  countReminders,
+  dueReminders,
+  noteReminders,
+  raiseSeverities,
+  releaseLeft,
+  type Reminded,
+} from './cases.ts'
+import { OWNER_ROLES, workPolicyOf } from './work-policy.ts'
 
 /** Between two turns, so that nobody gets more than one email an hour. */
 export const TURN_MINUTES = 60
@@ -29,8 +36,8 @@ export async function takeTurn(db: Database, orgId: number): Promise<boolean> {
       if (mine.length === 0) {
         return false
       }
-      await whileAny(async () => await releaseLeft(trx, OWNER_ROLES))
-      await whileAny(async () => await raiseSeverities(trx))
+      await releaseLeft(trx, OWNER_ROLES)
+      await raiseSeverities(trx)
       await remind(trx)
       return true
     },
@@ -38,67 +45,34 @@ export async function takeTurn(db: Database, orgId: number): Promise<boolean> {
   )
 }
 
-async function whileAny(part: () => Promise<number>): Promise<void> {
-  while ((await part()) > 0) {
-    // Part by part: a statement has its limit.
-  }
-}
-
 async function remind(trx: Trx): Promise<void> {
   const { policy } = await workPolicyOf(trx)
   const { every_hours: everyHours, times, addresses } = policy.reminders ?? OFF
   const isOn = policy.reminders !== null
   const hasAddresses = addresses.length > 0
-  const users = new Set<string>()
-  let isForAll = false
-  await whileAny(async () => {
-    const { taken, reminded } = await takeReminders(trx, {
-      isOn,
-      everyHours,
-      times,
-      hasAddresses,
-    })
-    for (const { owner } of reminded) {
-      if (owner !== null) {
-        users.add(owner)
-      }
+  const ids = await dueReminders(trx)
+  const reminded = await countReminders(trx, ids, { isOn, everyHours, times, hasAddresses })
+  const alike = Map.groupBy(reminded, (one) => `${one.owner} ${one.reminders} ${one.expired}`)
+  for (const those of alike.values()) {
+    const [first] = those
+    if (first !== undefined) {
+      const { owner, reminders: time, expired } = first
+      const told = { time, owner, expired, addresses: goesToAddresses(first) ? addresses : [] }
+      await noteReminders(
+        trx,
+        those.map((one) => one.exception_id),
+        told,
+      )
     }
-    isForAll ||= reminded.some(goesToAddresses)
-    await noteReminded(trx, reminded, policy)
-    return taken
-  })
+  }
+  const users = new Set(reminded.map(({ owner }) => owner).filter((owner) => owner !== null))
+  const isForAll = reminded.some(goesToAddresses)
   await promise(trx, [...users].toSorted(), isForAll ? addresses : [])
 }
 
 /** The owner first, and whoever is above him from the second time on. */
 function goesToAddresses({ owner, reminders }: Reminded): boolean {
   return owner === null || reminders > 1
-}
-
-async function noteReminded(
-  trx: Trx,
-  reminded: readonly Reminded[],
-  { reminders }: WorkPolicy,
-): Promise<void> {
-  const actor = 'job:remind-recon'
-  const parts = new Map<string, Reminded[]>()
-  for (const one of reminded) {
-    const key = `${one.owner} ${one.reminders}`
-    parts.set(key, [...(parts.get(key) ?? []), one])
-  }
-  for (const those of parts.values()) {
-    const [first] = those
-    if (first === undefined) {
-      continue
-    }
-    const others = goesToAddresses(first) ? (reminders?.addresses ?? []) : []
-    const detail = { time: first.reminders, owner: first.owner, addresses: others }
-    const ids = those.map((one) => one.exception_id).toSorted()
-    await noteEvents(trx, ids, { actor, what: 'reminded', detail })
-    if (first.expired) {
-      await noteEvents(trx, ids, { actor, what: 'expired', detail: { times: first.reminders } })
-    }
-  }
 }
 
 /** One email each; none beside one that is still on its way. */

@@ -1,4 +1,5 @@
 /** The list of exceptions as work: narrowed and put in order by indexes, and summed up by age. */
+import type { Knex } from 'knex'
 import type { IsoDate } from '../base/clock.ts'
 import { build, type Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
@@ -49,11 +50,24 @@ const COLUMNS = `e.exception_id, e.kind, e.subject, e.amount, e.currency, e.deta
   c.state = 'open' and c.due_at <= now() as overdue, c.owner, c.acknowledged_at, c.acknowledged_by,
   c.reminders, u.name as owner_name, u.state = 'active' as owner_active`
 
+/** One value as such, so that an index by it gives its rows in the order that is asked for. */
+function oneOf(
+  select: Knex.QueryBuilder,
+  column: string,
+  type: 'text' | 'smallint',
+  values: readonly string[] | readonly number[] | undefined,
+): void {
+  const [first] = values ?? []
+  if (values?.length === 1 && first !== undefined) {
+    select.where(column, first)
+  } else if (values !== undefined) {
+    select.whereRaw(`${column} = any(?::${type}[])`, [[...values].map(String)])
+  }
+}
+
 function casesOf(trx: Trx, filter: WorkFilter) {
   const { state, owner, kinds, severities, overdue } = filter
-  const select = build('recon_cases as c')
-    .where('c.org_id', trx.scope)
-    .whereRaw('c.state = any(?::text[])', [state === undefined ? [...EXCEPTION_STATES] : [state]])
+  const select = build('recon_cases as c').where('c.org_id', trx.scope)
   const equal = {
     gateway: filter.gateway,
     currency: filter.currency,
@@ -67,13 +81,21 @@ function casesOf(trx: Trx, filter: WorkFilter) {
   if (owner === null) {
     select.whereNull('c.owner')
   }
-  if (kinds !== undefined) {
-    select.whereRaw('c.kind = any(?::text[])', [[...kinds]])
-  }
-  if (severities !== undefined) {
-    const ranks = severities.map((one) => SEVERITIES.indexOf(one))
-    select.whereRaw('c.severity = any(?::smallint[])', [ranks])
-  }
+  const isNarrowed = Object.entries(filter).some(([, value]) => value !== undefined)
+  // The indexes begin with the state.
+  oneOf(
+    select,
+    'c.state',
+    'text',
+    state === undefined ? (isNarrowed ? EXCEPTION_STATES : undefined) : [state],
+  )
+  oneOf(select, 'c.kind', 'text', kinds)
+  oneOf(
+    select,
+    'c.severity',
+    'smallint',
+    severities?.map((one) => SEVERITIES.indexOf(one)),
+  )
   if (overdue !== undefined) {
     select.whereRaw(overdue ? `c.due_at <= now()` : `c.due_at > now()`)
   }

@@ -27,7 +27,6 @@ const params = z.object({ id: idOfKind('exc') })
 export function reconExceptionOperations(): Operation[] {
   return [
     listOperation(),
-    // Before the one by id, which its path would fit.
     summaryOperation(),
     getOperation(),
   ]
