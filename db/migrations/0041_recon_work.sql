@@ -89,7 +89,8 @@ create table recon_timeline (
   org_id integer not null,
   exception_id text not null,
   event_no integer not null check (event_no > 0),
-  at timestamptz not null default now(),
+  -- When its case was held: in the order of the numbers.
+  at timestamptz not null default clock_timestamp(),
   actor text not null check (length(actor) between 1 and 300),
   what text not null check (what in ('assigned', 'commented', 'attached', 'acknowledged',
     'reminded', 'expired')),

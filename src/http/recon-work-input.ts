@@ -212,7 +212,7 @@ const route = z
   .strictObject({
     owner: idOfKind('usr'),
     kinds: z.array(z.enum(EXCEPTION_KINDS)).min(1).max(EXCEPTION_KINDS.length).optional(),
-    gateways: z.array(gateway).min(1).max(20).optional(),
+    gateways: z.array(gateway).min(1).max(5).optional(),
     currency: currency.optional(),
     amount_from: minor.optional(),
   })
@@ -233,7 +233,7 @@ export const workPolicy = z
       .meta({
         description: 'Each is reached by an amount, or by age; the earliest end is the one.',
       }),
-    routes: z.array(route).max(100).meta({ description: 'The first that fits says whose it is.' }),
+    routes: z.array(route).max(50).meta({ description: 'The first that fits says whose it is.' }),
     reminders: z
       .strictObject({
         every_hours: z.int().min(1).max(720),

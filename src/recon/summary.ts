@@ -25,7 +25,8 @@ export async function sumOpen(trx: Trx): Promise<{ at: Date; rows: SumRow[] }> {
   const rows = await trx.query<SumRow & { at: Date }>(
     `with days as materialized (
        -- By day first: a hundred thousand exceptions began on a few hundred days.
-       select kind, currency, severity, since, count(*)::integer as count, sum(abs(amount)) as amount,
+       select kind, currency, severity, since, count(*)::integer as count,
+              sum(abs(amount)) as amount,
               (count(*) filter (where due_at <= now()))::integer as overdue,
               (count(*) filter (where owner is null))::integer as unowned
          from recon_cases

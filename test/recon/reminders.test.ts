@@ -124,7 +124,7 @@ describe('reminders of overdue exceptions', () => {
     ])
   })
 
-  it('go to the addresses at once where nobody has it, and to nobody where there are none', async () => {
+  it('go to the addresses at once where nobody has it, or to nobody', async () => {
     await setReminders({ every_hours: 24, times: 3, addresses: [BOSS] })
     await overdue(2, null)
     await remindRecon.run(service.jobParts)
@@ -169,7 +169,7 @@ describe('reminders of overdue exceptions', () => {
     expect(await stateOf(other)).to.include({ reminders: 1, acknowledged_at: null })
   })
 
-  it('are not sent of what has ended meanwhile, and once more where SES does not answer', async () => {
+  it('are not sent of what has ended, and once more where SES does not answer', async () => {
     await setReminders({ every_hours: 24, times: 3, addresses: [] })
     const [id = ''] = await overdue(1, asha.id)
     await takeTurn(service.parts.db, 1)

@@ -1,7 +1,8 @@
-/** Of an exception: its timeline, comments and files; and the policy by which they are worked on. */
+/** Of an exception: its timeline, comments and files; and the policy of the work on them. */
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
+import { isConnectionError } from '../../base/database-error.ts'
 import { newId } from '../../base/ids.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
@@ -146,7 +147,10 @@ function attachOperation({ db, files }: Parts): Operation {
           }
           return { status: 201, body: attachmentView(kept) }
         } catch (error) {
-          await removeBytes(files, received)
+          // Where nobody knows whether it was committed, the bytes may be needed.
+          if (!isConnectionError(error)) {
+            await removeBytes(files, received)
+          }
           throw error
         }
       },
