@@ -257,7 +257,7 @@ describe('the work on exceptions', () => {
     expect((await post(`${LIST}/${id}/comments`, { text: '₹'.repeat(4000) })).status).to.equal(201)
   })
 
-  it('is acknowledged only where it is overdue, or with another due date that is soon', async () => {
+  it('is acknowledged where it is overdue, or with another due date that is soon', async () => {
     const [id = ''] = await breakAll(service, [broken(400)])
     const path = `${LIST}/${id}/acknowledge`
     expect((await post(path, {})).json['code']).to.equal('exception_state')

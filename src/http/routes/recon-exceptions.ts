@@ -25,11 +25,7 @@ const tag = 'Reconciliation'
 const params = z.object({ id: idOfKind('exc') })
 
 export function reconExceptionOperations(): Operation[] {
-  return [
-    listOperation(),
-    summaryOperation(),
-    getOperation(),
-  ]
+  return [listOperation(), summaryOperation(), getOperation()]
 }
 
 const lineExpansion: Expansion = {
