@@ -34,6 +34,8 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   recon_files: 'load-recon',
   recon_runs: 'reconcile',
   recon_fetches: 'fetch-recon',
+  recon_turns: 'remind-recon',
+  recon_emails: 'remind-recon',
   exports: 'make-exports',
   export_emails: 'send-export-emails',
 }

@@ -15,6 +15,7 @@ import { issueReceiptsJob } from './issue-receipts.ts'
 import { runJob, type Job, type JobParts } from './job.ts'
 import { loadRecon } from './load-recon.ts'
 import { reconcile } from './reconcile.ts'
+import { remindRecon } from './remind-recon.ts'
 import { linkPeopleAudit } from './link-people-audit.ts'
 import { serveMetrics } from './metrics-page.ts'
 import { makeExports } from './make-exports.ts'
@@ -40,6 +41,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'fetch-recon': fetchRecon,
   'load-recon': loadRecon,
   reconcile,
+  'remind-recon': remindRecon,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

@@ -48,6 +48,8 @@ import { transferOperations } from './http/routes/transfers.ts'
 import { peopleAuditOperations } from './http/routes/people-audit.ts'
 import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
+import { reconCaseOperations } from './http/routes/recon-cases.ts'
+import { reconExceptionOperations } from './http/routes/recon-exceptions.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
 import { reconMatchOperations } from './http/routes/recon-matches.ts'
@@ -55,6 +57,7 @@ import { reconProofOperations } from './http/routes/recon-proof.ts'
 import { reconResolutionOperations } from './http/routes/recon-resolutions.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
+import { reconWorkOperations } from './http/routes/recon-work.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
 import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
@@ -150,6 +153,9 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconMatchOperations(),
     ...reconProofOperations(),
     ...reconResolutionOperations(parts),
+    ...reconExceptionOperations(),
+    ...reconCaseOperations(),
+    ...reconWorkOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto'
 
 export type IdPrefix =
   | 'apr'
+  | 'att'
   | 'dif'
   | 'dlv'
   | 'don'

@@ -42,7 +42,7 @@ export interface LeftMail {
  * next_try_at, message_id, sent_at, last_error, trace_context.
  */
 export interface MailQueue<Row extends ClaimedMail> {
-  table: 'receipt_emails' | 'invitation_emails' | 'export_emails'
+  table: 'receipt_emails' | 'invitation_emails' | 'export_emails' | 'recon_emails'
   /** SQL: what is read of rows in hand, `from mine m`. */
   read: string
   /** SQL: a condition without which none goes out; $1 is the organisation. */

@@ -24,6 +24,20 @@ export const reconExceptions = new Gauge({
   registers: [registry],
 })
 
+export const reconOverdue = new Gauge({
+  name: 'bahi_recon_exceptions_overdue',
+  help: 'Open exceptions of the reconciliation that are past their due date.',
+  labelNames: ['severity'],
+  registers: [registry],
+})
+
+export const reconEmails = new Counter({
+  name: 'bahi_recon_emails_total',
+  help: 'Emails about overdue exceptions, by how they ended.',
+  labelNames: ['state'],
+  registers: [registry],
+})
+
 export const breakerState = new Gauge({
   name: 'bahi_gateway_breaker_state',
   help: 'Whether (1 or 0) the breaker of a service and operation is in that state.',

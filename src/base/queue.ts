@@ -16,6 +16,7 @@ export const JOBS = {
   'commit-imports': { concurrency: 1, lockMs: 60_000 },
   'fetch-recon': { concurrency: 1, lockMs: 600_000 },
   'load-recon': { concurrency: 1, lockMs: 600_000 },
+  'remind-recon': { concurrency: 1, lockMs: 120_000 },
   reconcile: { concurrency: 1, lockMs: 600_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },

@@ -19,6 +19,8 @@ export type Work =
   | 'recon_files'
   | 'recon_runs'
   | 'recon_fetches'
+  | 'recon_turns'
+  | 'recon_emails'
   | 'exports'
   | 'export_emails'
 
@@ -125,6 +127,16 @@ const DUE: Readonly<Record<Work, string>> = {
                        group by s.org_id
                     ) both_kinds
                    group by org_id`,
+  // Once an hour while anything is open (src/recon/reminders.ts, TURN_MINUTES).
+  recon_turns: `select o.org_id, 1 as due, coalesce(t.next_at, now()) as oldest
+                  from organisations o left join recon_turns t on t.org_id = o.org_id
+                 where (t.next_at is null or t.next_at <= now())
+                   and exists (select from recon_cases c
+                                where c.org_id = o.org_id and c.state = 'open')`,
+  recon_emails: `select org_id, count(*)::integer as due, min(created_at) as oldest
+                   from recon_emails
+                  where state in ('waiting', 'claimed', 'sending') and next_try_at <= now()
+                  group by org_id`,
   // Asked for, left by a worker that died, or due by the calendar.
   exports: `select org_id, count(*)::integer as due, min(since) as oldest
               from (

@@ -1,5 +1,5 @@
-/** What runs found, to be read: runs, matches, and breaks. */
-import { build, type Trx } from '../base/db.ts'
+/** What runs found, to be read: runs and matches. */
+import type { Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
 import type { BankRule } from './match/bank.ts'
 import type { ExceptionKind, MatchRule } from './match/kinds.ts'
@@ -90,65 +90,23 @@ export interface ExceptionRow {
   resolution: { id: string; state: 'waiting' | 'done' } | null
 }
 
-export interface ExceptionFilter {
-  kind: ExceptionKind | null
-  state: ExceptionRow['state'] | null
-  subject: string | null
-}
-
-const EXCEPTION = [
-  'exception_id',
-  'kind',
-  'subject',
-  'amount',
-  'currency',
-  'detail',
-  'since',
-  'state',
-  'found_by',
-  'seen_by',
-  'created_at',
-  'ended_at',
-] as const
-
-const RESOLUTION = build.raw(
-  `(select jsonb_build_object('id', r.resolution_id, 'state', r.state)
-      from recon_resolutions r
-      left join approvals a on a.org_id = r.org_id and a.approval_id = r.approval_id
-     where r.exception_id = recon_exceptions.exception_id and r.org_id = recon_exceptions.org_id
-       and (r.state = 'done'
-            or r.state = 'waiting' and a.state = 'waiting' and a.expires_at > now())
-   ) as resolution`,
-)
-
-/** The newest first. */
-export async function listExceptions(
-  trx: Trx,
-  { kind, state, subject }: ExceptionFilter,
-  { limit, after }: PageAsked,
-): Promise<ExceptionRow[]> {
-  const select = build('recon_exceptions')
-    .select(...EXCEPTION, RESOLUTION)
-    .where({
-      org_id: trx.scope,
-      ...(kind === null ? {} : { kind }),
-      ...(state === null ? {} : { state }),
-      ...(subject === null ? {} : { subject }),
-    })
-    .orderBy('exception_id', 'desc')
-    .limit(limit)
-  if (after !== null) {
-    void select.where('exception_id', '<', after)
-  }
-  return await trx.run<ExceptionRow>(select)
-}
+/** The columns of `ExceptionRow`, of `recon_exceptions e`. */
+export const EXCEPTION_COLUMNS = `e.exception_id, e.kind, e.subject, e.amount, e.currency, e.detail,
+  e.since, e.state, e.found_by, e.seen_by, e.created_at, e.ended_at,
+  (select jsonb_build_object('id', r.resolution_id, 'state', r.state)
+     from recon_resolutions r
+     left join approvals a on a.org_id = r.org_id and a.approval_id = r.approval_id
+    where r.exception_id = e.exception_id and r.org_id = e.org_id
+      and (r.state = 'done'
+           or r.state = 'waiting' and a.state = 'waiting' and a.expires_at > now())
+  ) as resolution`
 
 /** Throws `not_found`. */
 export async function findException(trx: Trx, exceptionId: string): Promise<ExceptionRow> {
-  const [row] = await trx.run<ExceptionRow>(
-    build('recon_exceptions')
-      .select(...EXCEPTION, RESOLUTION)
-      .where({ org_id: trx.scope, exception_id: exceptionId }),
+  const [row] = await trx.query<ExceptionRow>(
+    `select ${EXCEPTION_COLUMNS} from recon_exceptions e
+      where e.org_id = $1 and e.exception_id = $2`,
+    [trx.scope, exceptionId],
   )
   if (row === undefined) {
     throw new Problem('not_found', { detail: 'There is no such exception.' })

@@ -162,7 +162,7 @@ describe('the alert rules', () => {
 
   it('are given for all that somebody waits for by email', () => {
     const wait = rules.find(({ name }) => name === 'EmailsWait')
-    expect(wait?.expr).to.contain('kind=~"receipts|emails|invitations|export_emails"')
+    expect(wait?.expr).to.contain('kind=~"receipts|emails|invitations|export_emails|recon_emails"')
   })
 
   it('each wait a while, say how grave it is, and tell what to do', () => {

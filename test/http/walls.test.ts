@@ -16,6 +16,7 @@ import {
   type TestService,
 } from '../support/service.ts'
 import { cashCells, cheque, csvOf, record, upload } from '../offline/asked.ts'
+import { breakAll, broken } from '../recon/broken.ts'
 import { gatewaySource, razorpayCsv, razorpayRow, uploadTo } from '../recon/files.ts'
 import { entryBody, postEntry } from './posting.ts'
 import { donate, withGateways } from './seeded.ts'
@@ -56,6 +57,9 @@ describe('the walls', () => {
     const source = await gatewaySource(service, { name: MARK })
     const lines = await uploadTo(service, source, razorpayCsv([razorpayRow(1)]), { name: MARK })
     expect(lines.status, lines.text).to.equal(201)
+    const [exception = ''] = await breakAll(service, [broken(1, { detail: { id: MARK } })])
+    const said = { text: MARK }
+    await service.call('POST', `/v1/recon/exceptions/${exception}/comments`, { body: said })
     await postEntry(service, 'walled', entryBody({ description: MARK }))
     const limits = { limits: [{ currency: 'INR', amount: 99 }] }
     await service.call('PUT', '/v1/approval-limits', { role: 'admin', body: limits })

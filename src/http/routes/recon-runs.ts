@@ -1,17 +1,8 @@
-/** /v1/recon/runs, rules, exceptions, matches: what agrees, what does not, and why. */
+/** /v1/recon/runs, rules, matches: what agrees, and why. */
 import { z } from 'zod'
 import { indianDate } from '../../base/clock.ts'
 import type { Parts } from '../../base/parts.ts'
-import {
-  EXCEPTION_STATES,
-  filesToRun,
-  findException,
-  findRun,
-  listExceptions,
-  listMatches,
-  listRuns,
-} from '../../recon/found.ts'
-import { EXCEPTION_KINDS } from '../../recon/match/kinds.ts'
+import { filesToRun, findRun, listMatches, listRuns } from '../../recon/found.ts'
 import { addRules, rulesOf } from '../../recon/rules.ts'
 import { askRun } from '../../recon/runs.ts'
 import { pageOf } from '../answers.ts'
@@ -20,9 +11,7 @@ import { line } from '../line.ts'
 import { listOf } from '../list.ts'
 import { operation, type Operation } from '../operation.ts'
 import {
-  exceptionView,
   matchView,
-  reconException,
   reconMatch,
   reconRules,
   reconRun,
@@ -39,8 +28,6 @@ export function reconRunOperations(parts: Parts): Operation[] {
     startOperation(parts),
     listRunsOperation(),
     getRunOperation(),
-    listExceptionsOperation(),
-    getExceptionOperation(),
     matchesOperation(),
     getRulesOperation(),
     setRulesOperation(),
@@ -118,55 +105,6 @@ function getRunOperation(): Operation {
     {
       async read(trx, { params: { id } }) {
         return { status: 200, body: runView(await findRun(trx, id)) }
-      },
-    },
-  )
-}
-
-function listExceptionsOperation(): Operation {
-  return operation(
-    {
-      id: 'listReconExceptions',
-      method: 'get',
-      path: '/recon/exceptions',
-      tag,
-      summary: 'What does not agree, each with its reason',
-      permission: 'recon.read',
-      query: z.strictObject({
-        limit,
-        starting_after: idOfKind('exc').optional(),
-        kind: z.enum(EXCEPTION_KINDS).optional(),
-        state: z.enum(EXCEPTION_STATES).optional(),
-        subject: line(600, true).optional(),
-      }),
-      answers: { 200: { what: 'The newest first.', body: pageOf(reconException) } },
-    },
-    {
-      async read(trx, { query }) {
-        const { kind = null, state = null, subject = null } = query
-        const page = { limit: query.limit + 1, after: query.starting_after ?? null }
-        const rows = await listExceptions(trx, { kind, state, subject }, page)
-        return { status: 200, body: listOf(rows, query.limit, exceptionView) }
-      },
-    },
-  )
-}
-
-function getExceptionOperation(): Operation {
-  return operation(
-    {
-      id: 'getReconException',
-      method: 'get',
-      path: '/recon/exceptions/{id}',
-      tag,
-      summary: 'One exception, field by field',
-      permission: 'recon.read',
-      params: z.object({ id: idOfKind('exc') }),
-      answers: { 200: { what: 'As it is now.', body: reconException } },
-    },
-    {
-      async read(trx, { params: { id } }) {
-        return { status: 200, body: exceptionView(await findException(trx, id)) }
       },
     },
   )
