@@ -30,6 +30,7 @@ import { sendInstructions } from './send-instructions.ts'
 import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
+import { tryRecon } from './try-recon.ts'
 
 const JOBS: Readonly<Record<JobName, Job>> = {
   'confirm-payments': confirmPayments,
@@ -40,6 +41,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'fetch-recon': fetchRecon,
   'load-recon': loadRecon,
   reconcile,
+  'try-recon': tryRecon,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

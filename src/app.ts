@@ -52,6 +52,7 @@ import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
+import { reconTrialOperations } from './http/routes/recon-trials.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
 import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
@@ -144,6 +145,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconFileOperations(parts),
     ...reconLineOperations(),
     ...reconRunOperations(parts),
+    ...reconTrialOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

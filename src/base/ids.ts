@@ -32,6 +32,7 @@ export type IdPrefix =
   | 'rpl'
   | 'rrn'
   | 'rsc'
+  | 'rtl'
   | 'ses'
   | 'stl'
   | 'sub'

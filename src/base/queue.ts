@@ -17,6 +17,7 @@ export const JOBS = {
   'fetch-recon': { concurrency: 1, lockMs: 600_000 },
   'load-recon': { concurrency: 1, lockMs: 600_000 },
   reconcile: { concurrency: 1, lockMs: 600_000 },
+  'try-recon': { concurrency: 1, lockMs: 600_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
   'send-invitations': { concurrency: 1, lockMs: 120_000 },
