@@ -90,7 +90,13 @@ begin
   ) on commit drop;
   create temporary table recon_trial_kept (like pg_temp.recon_trial_lines including all)
     on commit drop;
-  grant select, insert on pg_temp.recon_trial_lines, pg_temp.recon_trial_kept to bahi_app;
+  create temporary table recon_trial_records (
+    record_id text not null,
+    reversal boolean not null,
+    primary key (record_id, reversal)
+  ) on commit drop;
+  grant select, insert on pg_temp.recon_trial_lines, pg_temp.recon_trial_kept,
+    pg_temp.recon_trial_records to bahi_app;
   if first_day is not null then
     -- It goes with the tables that it is made of, at the end of the transaction.
     execute format('create temporary view settlement_lines with (security_invoker = true) as

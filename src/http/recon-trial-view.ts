@@ -25,7 +25,10 @@ const change = z.strictObject({
   rule_after: rule.nullable(),
   before: z.string().nullable().meta({ description: 'What it is matched with now.' }),
   after: z.string().nullable(),
-  amount: z.string().regex(/^-?\d+$/).meta({ description: 'Minor units.' }),
+  amount: z
+    .string()
+    .regex(/^-?\d+$/)
+    .meta({ description: 'Minor units.' }),
   currency: currencyCode,
 })
 
@@ -33,9 +36,7 @@ const report = z
   .strictObject({
     lines: rate,
     credits: rate,
-    by_rule: z.array(
-      z.strictObject({ rule, before: z.int().min(0), after: z.int().min(0) }),
-    ),
+    by_rule: z.array(z.strictObject({ rule, before: z.int().min(0), after: z.int().min(0) })),
     exceptions: z.array(
       z.strictObject({
         kind: z.enum(EXCEPTION_KINDS),

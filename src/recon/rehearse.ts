@@ -8,7 +8,7 @@ import { doPart } from './run.ts'
 import type { Run } from './runs.ts'
 import { removeBytes, storeBytes } from './stored.ts'
 import { csvOfTrial, reportOf, type TrialReport } from './trial-report.ts'
-import { copyMatchesOfOrders, openTrial, Unsettled } from './trial-tables.ts'
+import { copyMatchesOfOrders, openReleased, openTrial, Unsettled } from './trial-tables.ts'
 import {
   ALIVE_MS,
   claimTrial,
@@ -83,9 +83,8 @@ async function rehearse(parts: TrialParts, orgId: number, trial: Trial): Promise
 
 async function doParts(trx: Trx, trial: Trial, run: Run, heart: Heart): Promise<void> {
   while (run.step !== 'end') {
-    if (run.step === 'batches' && trial.what === 'rules') {
-      // What the lines of a settlement come to is the same under all rules.
-      run.step = 'bank'
+    if (trial.what === 'rules') {
+      await passOver(trx, run)
     }
     if (run.step === 'late' && run.progress.after === undefined) {
       await copyMatchesOfOrders(trx, trial)
@@ -96,6 +95,19 @@ async function doParts(trx: Trx, trial: Trial, run: Run, heart: Heart): Promise<
       throw new Problem('limit_reached', { detail })
     }
     await heart.at(run)
+  }
+}
+
+/** What a trial of rules does otherwise than a run. */
+async function passOver(trx: Trx, run: Run): Promise<void> {
+  if (run.step === 'records') {
+    // What came since the last run is for the next one; what was matched may be open now.
+    await openReleased(trx, run)
+    run.step = 'residual'
+  }
+  if (run.step === 'batches') {
+    // What the lines of a settlement come to is the same under all rules.
+    run.step = 'bank'
   }
 }
 

@@ -1,7 +1,12 @@
 /** What a trial found, held against what stands: counts, examples, and all of it as CSV. */
 import { csvLine, type Cell } from '../../reports/csv.ts'
 import type { Trx } from '../base/db.ts'
-import { EXCEPTION_KINDS, type BankRule, type ExceptionKind, type MatchRule } from './match/kinds.ts'
+import {
+  EXCEPTION_KINDS,
+  type BankRule,
+  type ExceptionKind,
+  type MatchRule,
+} from './match/kinds.ts'
 import type { Trial } from './trials.ts'
 
 export const CHANGES = [
@@ -83,14 +88,21 @@ function sidesOf({ what }: Trial): Sides {
   return what === 'run' ? SIDES_OF_RUN : SIDES_OF_RULES
 }
 
+const LINES_OF_FILES = `select l.file_no, l.row_no
+    from pg_temp.recon_run_files f
+   cross join lateral (
+     select file_no, row_no, ${DAY} as day from settlement_lines l
+      where l.org_id = $1 and l.file_no = f.file_no offset 0
+   ) l`
+
 const SIDES_OF_RUN: Sides = {
-  lines: `(select l.* from settlement_lines l
-             join pg_temp.recon_run_files f on f.org_id = l.org_id and f.file_no = l.file_no
-            where l.org_id = $1 and f.run_no = $2
+  lines: `(${LINES_OF_FILES} where f.run_no = $2
             union all
            select l.* from public.recon_open_lines o
-             join settlement_lines l
-               on l.org_id = o.org_id and l.file_no = o.file_no and l.row_no = o.row_no
+            cross join lateral (
+              select file_no, row_no from settlement_lines
+               where org_id = $1 and file_no = o.file_no and row_no = o.row_no limit 1
+            ) l
             where o.org_id = $1)`,
   credits: `(select l.* from bank_lines l
                join pg_temp.recon_run_files f on f.org_id = l.org_id and f.file_no = l.file_no
@@ -116,9 +128,7 @@ const IN_PERIOD = `e.subject not like 'settlement %'
            else e.since between $3 and $4 end`
 
 const SIDES_OF_RULES: Sides = {
-  lines: `(select l.* from settlement_lines l
-             join pg_temp.recon_run_files f on f.org_id = l.org_id and f.file_no = l.file_no
-            where l.org_id = $1 and f.run_no = $2 and ${DAY} between $3 and $4)`,
+  lines: `(${LINES_OF_FILES} where f.run_no = $2 and l.day between $3 and $4)`,
   credits: `(select l.* from bank_lines l
                join public.recon_run_files f on f.org_id = l.org_id and f.file_no = l.file_no
               where l.org_id = $1 and l.amount > 0 and l.booked_on between $3 and $4
@@ -145,6 +155,9 @@ function paramsOf(trx: Trx, trial: Trial, runNo: number): unknown[] {
 export async function reportOf(trx: Trx, trial: Trial, runNo: number): Promise<TrialReport> {
   const sides = sidesOf(trial)
   const params = paramsOf(trx, trial, runNo)
+  // All of both sides is held against each other, of which the planner knows no numbers.
+  await trx.query('set local enable_nestloop = off')
+  await trx.query(`set local work_mem = '64MB'`)
   const lines = await rateOf(trx, sides.lines, 'recon_matches', sides, params)
   const credits = await rateOf(trx, sides.credits, 'recon_bank_matches', sides, params)
   const kinds = await trx.query<TrialReport['exceptions'][number]>(
@@ -163,6 +176,7 @@ export async function reportOf(trx: Trx, trial: Trial, runNo: number): Promise<T
       group by kind`,
     params,
   )
+  await trx.query('set local enable_nestloop = on')
   const known = new Map(kinds.map((one) => [one.kind, one]))
   return {
     lines: lines.rate,
@@ -175,12 +189,15 @@ export async function reportOf(trx: Trx, trial: Trial, runNo: number): Promise<T
   }
 }
 
+const IN_FILES = `and m.file_no = any(array(
+  select file_no from pg_temp.recon_run_files where run_no = $2))`
+
 type Matches = 'recon_matches' | 'recon_bank_matches'
 
 /** Each line is counted once, under one rule: parts of a line have the same. */
 const matchedLines = (table: Matches, { before, after }: Sides) => `
   select 'b' as side, m.file_no, m.row_no, min(m.rule) as rule from public.${table} m
-   where ${before} group by m.file_no, m.row_no
+   where ${before} ${table === 'recon_matches' ? IN_FILES : ''} group by m.file_no, m.row_no
    union all
   select 'a', m.file_no, m.row_no, min(m.rule) from pg_temp.${table} m
    where ${after} group by m.file_no, m.row_no`
@@ -308,9 +325,11 @@ async function changedMatches(
        from (${sideOf('public.recon_matches', `${before} and ${range}`, RECORD)}) b
        full join (${sideOf('pg_temp.recon_matches', `${after} and ${range}`, RECORD)}) a
          on a.file_no = b.file_no and a.row_no = b.row_no
-       join settlement_lines l
-         on l.org_id = $1 and l.file_no = coalesce(a.file_no, b.file_no)
-        and l.row_no = coalesce(a.row_no, b.row_no)
+      cross join lateral (
+        select l.* from settlement_lines l
+         where l.org_id = $1 and l.file_no = coalesce(a.file_no, b.file_no)
+           and l.row_no = coalesce(a.row_no, b.row_no) limit 1
+      ) l
       where (a.rule, a.records) is distinct from (b.rule, b.records) and ${inPeriod}
         and $2::integer is not null
       order by l.file_no, l.row_no`,

@@ -1,8 +1,7 @@
 /** The tables that a trial writes to in place of a run's, filled with what stands. */
 import type { IsoDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
-import { addDays } from './match/days.ts'
-import type { SideName } from './passes/records.ts'
+import { SIDES, type SideName } from './passes/records.ts'
 import { firstIds, NOTHING, type Run } from './runs.ts'
 import type { Trial } from './trials.ts'
 
@@ -16,11 +15,7 @@ export class Unsettled extends Error {
  * no rule had matched any of it. From then on the transaction can write nothing that stays:
  * Postgres refuses it. Throws `Unsettled`.
  */
-export async function openTrial(
-  trx: Trx,
-  trial: Trial,
-  files: readonly number[],
-): Promise<Run> {
+export async function openTrial(trx: Trx, trial: Trial, files: readonly number[]): Promise<Run> {
   const going = await trx.query(
     `select 1 from recon_runs where org_id = $1 and state in ('waiting', 'running') limit 1`,
     [trx.scope],
@@ -85,7 +80,8 @@ async function fillForRun(trx: Trx, no: number, files: readonly number[]): Promi
     [trx.scope],
   )
   await copyOpenRecords(trx)
-  await copyMatches(trx, no, 'true')
+  await copyMatchesSince(trx, no)
+  await copyMatchesNamed(trx, no, 'true')
 }
 
 async function copyOpenRecords(trx: Trx): Promise<void> {
@@ -123,21 +119,17 @@ async function fillForPeriod(trx: Trx, no: number, { from, to }: Period): Promis
       union
      select other.file_no, other.row_no
        from public.recon_matches m
-       join public.settlement_lines l
-         on l.org_id = m.org_id and l.file_no = m.file_no and l.row_no = m.row_no
-       join public.recon_matches other
-         on other.org_id = m.org_id and other.record_id = m.record_id
-        and other.reversal = m.reversal and not other.whole and other.undone_at is null
-      where m.org_id = $1 and not m.whole and ${BY_RULES}
-        and coalesce(l.settled_on, l.occurred_on) between $2 and $3`,
+      cross join lateral (
+        select coalesce(settled_on, occurred_on) as day from public.settlement_lines
+         where org_id = $1 and file_no = m.file_no and row_no = m.row_no limit 1
+      ) l
+      cross join lateral (
+        select file_no, row_no from public.recon_matches
+         where org_id = $1 and record_id = m.record_id and reversal = m.reversal and not whole
+           and undone_at is null limit 1000
+      ) other
+      where m.org_id = $1 and not m.whole and ${BY_RULES} and l.day between $2 and $3`,
     params,
-  )
-  // As if the run before had been on the eve of the period: records are looked for from there on.
-  await trx.query(
-    `insert into pg_temp.recon_runs (org_id, run_no, run_id, rules_version, state, as_of, asked_by,
-       ended_at)
-     values ($1, $2, 'before', 0, 'done', $3, 'trial', now())`,
-    [trx.scope, no - 1, addDays(from, -1)],
   )
   await trx.query(
     `insert into pg_temp.recon_run_files (org_id, file_no, run_no)
@@ -160,7 +152,7 @@ async function fillForPeriod(trx: Trx, no: number, { from, to }: Period): Promis
   )
   await fillBankForPeriod(trx, no, { from, to })
   await copyOpenRecords(trx)
-  await copyMatches(trx, no, NOT_IN_HAND)
+  await copyMatchesNamed(trx, no, NOT_IN_HAND)
   await trx.query(
     `insert into pg_temp.recon_exceptions
      select e.* from public.recon_exceptions e
@@ -206,33 +198,42 @@ const SIDES_BY_PREFIX = {
   dsp: 'disputes',
 } as const satisfies Readonly<Record<string, SideName>>
 
-/** What the lines in hand name, as far as our books know it. */
+/** What the lines in hand name, as far as our books know it: as many as they are, key by key. */
 const NAMED = `
   select p.payment_id as record_id from lines l
-    join payments p on p.org_id = $1 and p.gateway = l.gateway and p.account = l.account
-     and p.gateway_payment_id = l.external_id
+   cross join lateral (
+     select payment_id from payments
+      where org_id = $1 and gateway = l.gateway and account = l.account
+        and gateway_payment_id = l.external_id limit 1
+   ) p
    where l.kind = 'payment'
    union
   select r.refund_id from lines l
-    join refunds r on r.org_id = $1 and r.gateway = l.gateway and r.account = l.account
-     and r.gateway_refund_id = l.external_id
+   cross join lateral (
+     select refund_id from refunds
+      where org_id = $1 and gateway = l.gateway and account = l.account
+        and gateway_refund_id = l.external_id limit 1
+   ) r
    where l.kind in ('refund', 'refund_reversal')
    union
   select t.transfer_id from lines l
-    join gateway_transfers t on t.org_id = $1 and t.gateway = l.gateway and t.account = l.account
-     and t.gateway_transfer_id = l.external_id
+   cross join lateral (
+     select transfer_id from gateway_transfers
+      where org_id = $1 and gateway = l.gateway and account = l.account
+        and gateway_transfer_id = l.external_id limit 1
+   ) t
    where l.kind in ('transfer', 'transfer_reversal')
    union
   select d.dispute_id from lines l
-    join disputes d on d.org_id = $1 and d.gateway = l.gateway and d.account = l.account
-     and d.gateway_dispute_id = l.external_id
+   cross join lateral (
+     select dispute_id from disputes
+      where org_id = $1 and gateway = l.gateway and account = l.account
+        and gateway_dispute_id = l.external_id limit 1
+   ) d
    where l.kind in ('dispute', 'dispute_reversal')`
 
-/**
- * Of the matches that stand only those that a run asks for: of records that it looks through, and
- * of what the lines in hand name.
- */
-async function copyMatches(trx: Trx, no: number, which: string): Promise<void> {
+/** Of the matches that stand a run asks for those of records that it looks through. */
+async function copyMatchesSince(trx: Trx, no: number): Promise<void> {
   const first = await firstIds(trx, no)
   for (const [prefix, side] of Object.entries(SIDES_BY_PREFIX)) {
     for (const part of ['m.whole', 'not m.whole']) {
@@ -240,29 +241,45 @@ async function copyMatches(trx: Trx, no: number, which: string): Promise<void> {
         `insert into pg_temp.recon_matches
          select m.* from public.recon_matches m
           where m.org_id = $1 and m.undone_at is null and ${part}
-            and m.record_id > $2 and m.record_id < $3 and ${which}
+            and m.record_id > $2 and m.record_id < $3
          on conflict do nothing`,
         [trx.scope, first[side] === '' ? `${prefix}_` : first[side], `${prefix}_${'z'.repeat(30)}`],
       )
     }
   }
+}
+
+/** And for those of what the lines in hand name. */
+async function copyMatchesNamed(trx: Trx, no: number, which: string): Promise<void> {
   await trx.query(
     `insert into pg_temp.recon_matches
      with lines as (
        select l.gateway, l.account, l.kind, l.external_id
          from pg_temp.recon_run_files f
-         join settlement_lines l on l.org_id = f.org_id and l.file_no = f.file_no
+        cross join lateral (
+          select gateway, account, kind, external_id from settlement_lines
+           where org_id = f.org_id and file_no = f.file_no offset 0
+        ) l
         where f.org_id = $1 and f.run_no = $2
         union all
        select l.gateway, l.account, l.kind, l.external_id
          from pg_temp.recon_open_lines o
-         join settlement_lines l
-           on l.org_id = o.org_id and l.file_no = o.file_no and l.row_no = o.row_no
+        cross join lateral (
+          select gateway, account, kind, external_id from settlement_lines
+           where org_id = o.org_id and file_no = o.file_no and row_no = o.row_no limit 1
+        ) l
      ), named as (${NAMED}
      )
      select m.* from named n
-       join public.recon_matches m on m.record_id = n.record_id and m.org_id = $1
-      where m.undone_at is null and ${which}
+      cross join lateral (
+        (select * from public.recon_matches
+          where record_id = n.record_id and org_id = $1 and undone_at is null and whole limit 2)
+         union all
+        (select * from public.recon_matches
+          where record_id = n.record_id and org_id = $1 and undone_at is null and not whole
+          limit 1000)
+      ) m
+      where ${which}
      on conflict do nothing`,
     [trx.scope, no],
   )
@@ -273,11 +290,58 @@ export async function copyMatchesOfOrders(trx: Trx, trial: Trial): Promise<void>
   await trx.query(
     `insert into pg_temp.recon_matches
      select m.* from pg_temp.recon_open_records o
-       join donations d on d.org_id = $1 and d.gateway = o.gateway and d.order_ref = o.order_ref
-       join public.recon_matches m on m.org_id = $1 and m.record_id = d.payment_id
-      where o.org_id = $1 and o.kind = 'payment' and m.whole and m.undone_at is null
+      cross join lateral (
+        select payment_id from donations
+         where org_id = $1 and gateway = o.gateway and order_ref = o.order_ref limit 10
+      ) d
+      cross join lateral (
+        select * from public.recon_matches
+         where org_id = $1 and record_id = d.payment_id and whole and undone_at is null limit 2
+      ) m
+      where o.org_id = $1 and o.kind = 'payment'
         and ${trial.what === 'run' ? 'true' : NOT_IN_HAND}
      on conflict do nothing`,
     [trx.scope],
   )
+}
+
+/** In a period: the records that its lines were matched with, and that no line tells of now. */
+export async function openReleased(trx: Trx, run: Run): Promise<void> {
+  await trx.query(
+    `insert into pg_temp.recon_trial_records
+     select distinct m.record_id, m.reversal
+       from (select file_no from pg_temp.recon_run_files where run_no = $2
+              union
+             select file_no from pg_temp.recon_trial_lines) f
+      cross join lateral (
+        select m.* from public.recon_matches m
+         where m.org_id = $1 and m.file_no = f.file_no and ${BY_RULES}
+           and not ${NOT_IN_HAND}
+        offset 0
+      ) m
+      where not exists (
+              select from pg_temp.recon_matches n
+               where n.record_id = m.record_id and n.reversal = m.reversal and n.whole
+                 and n.undone_at is null and n.org_id = $1)
+        and not exists (
+              select from pg_temp.recon_matches n
+               where n.record_id = m.record_id and n.reversal = m.reversal and not n.whole
+                 and n.org_id = $1)`,
+    [trx.scope, run.no],
+  )
+  for (const side of Object.values(SIDES)) {
+    await trx.query(
+      `insert into pg_temp.recon_open_records (org_id, record_id, reversal, kind, gateway, account,
+         external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
+         occurred_on, run_no)
+       select $1, r.*, $2 from pg_temp.recon_trial_records o
+        cross join lateral (
+          select ${side.id} as record_id, ${side.columns} from ${side.table}
+           where org_id = $1 and ${side.id} = o.record_id and (${side.where}) limit 1
+        ) r
+        where r.reversal = o.reversal
+       on conflict do nothing`,
+      [trx.scope, run.no],
+    )
+  }
 }

@@ -190,14 +190,7 @@ export async function sayAlive(
             set alive_until = now() + $4 * interval '1 millisecond', step = $5, progress = $6
           where org_id = $1 and trial_id = $2 and state = 'running' and attempts = $3
          returning 1`,
-        [
-          orgId,
-          trial.trial_id,
-          trial.attempts,
-          ALIVE_MS,
-          step,
-          JSON.stringify({ lines, matched }),
-        ],
+        [orgId, trial.trial_id, trial.attempts, ALIVE_MS, step, JSON.stringify({ lines, matched })],
       ),
     ALONE,
   )

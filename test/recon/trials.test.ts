@@ -323,11 +323,16 @@ describe('a trial of the reconciliation', () => {
     while (await goOn(books.db, ORG)) {
       // Part by part.
     }
-    await books.own(`update recon_trials set next_try_at = now()`)
+    await books.own(`update recon_trials set next_try_at = now() where state = 'waiting'`)
     // Asked to end in the middle of it: another worker begins anew.
-    expect(await doNextTrial(parts(() => true), ORG)).to.equal(false)
+    expect(
+      await doNextTrial(
+        parts(() => true),
+        ORG,
+      ),
+    ).to.equal(false)
     expect(await find(id)).to.include({ state: 'waiting' })
-    await books.own(`update recon_trials set next_try_at = now()`)
+    await books.own(`update recon_trials set next_try_at = now() where state = 'waiting'`)
     // One that died held it; two others come at the same time.
     const held = await claimTrial(books.db, ORG)
     expect(held?.trial_id).to.equal(id)
@@ -359,6 +364,8 @@ describe('a trial of the reconciliation', () => {
   })
 
   it('is nobody else’s, and no more than five wait', async () => {
+    await books.own(`update recon_trials set state = 'cancelled', ended_at = now()
+                      where state = 'waiting'`)
     const id = await ask(LOOSE, WHOLE)
     const seen = await find(id, OTHER_ORG).catch((error: unknown) => error)
     expect(seen).to.be.instanceOf(Problem).with.property('code', 'not_found')
