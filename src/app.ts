@@ -50,6 +50,7 @@ import { periodOperations } from './http/routes/periods.ts'
 import { proofOperations } from './http/routes/proofs.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
+import { reconMatchOperations } from './http/routes/recon-matches.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { reconTrialOperations } from './http/routes/recon-trials.ts'
@@ -145,6 +146,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconFileOperations(parts),
     ...reconLineOperations(),
     ...reconRunOperations(parts),
+    ...reconMatchOperations(),
     ...reconTrialOperations(parts),
     ...receiptOperations(parts),
     ...inboxOperations(parts),

@@ -6,6 +6,7 @@ import { donationCaptured, manualEntry, unidentifiedCaptured } from '../../src/l
 import { yearClosed } from '../../src/ledger/core/year-end.ts'
 import { GATEWAY_EXAMPLES } from './gateway-examples.ts'
 import { OFFLINE_EXAMPLES } from './offline-examples.ts'
+import { RECON_EXAMPLES } from './recon-examples.ts'
 
 export interface Example {
   /** When an entry of that kind is posted. */
@@ -143,6 +144,7 @@ export const EXAMPLES: Readonly<Record<EntryKind, Example>> = {
   },
   ...GATEWAY_EXAMPLES,
   ...OFFLINE_EXAMPLES,
+  ...RECON_EXAMPLES,
 }
 
 function line(

@@ -131,7 +131,7 @@ async function foundIn(client: pg.Client): Promise<Found> {
         where undone_at is null`,
     ),
     breaks: await lists(
-      `select subject as key, kind as one from recon_exceptions where state = 'open' order by kind`,
+      `select subject as key, kind as one from recon_exceptions where state <> 'gone' order by kind`,
     ),
     open: new Set(open.keys()),
   }

@@ -29,6 +29,8 @@ export interface TransactOptions {
    * snapshot: who waits here does not fail with 40001. The guarantee stays with SERIALIZABLE.
    */
   queue?: WriterQueue
+  /** Another queue, taken before that one: for writers that two kinds of others have to wait for. */
+  behind?: WriterQueue
   /**
    * For writes of single rows that no other row depends on: a new donation, an email's state. Among
    * few rows SERIALIZABLE takes neighbours for conflicts.
@@ -140,9 +142,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     async transact(scope, work, more = {}) {
       const run = async () => await transact(pool, scope, work, more)
-      return more.queue === undefined
-        ? await run()
-        : await turns.take(`${more.queue} ${scope}`, run)
+      const inTurn = async () =>
+        more.queue === undefined ? await run() : await turns.take(`${more.queue} ${scope}`, run)
+      return more.behind === undefined
+        ? await inTurn()
+        : await turns.take(`${more.behind} ${scope}`, inTurn)
     },
     transactOnce: async (scope, statement, queue) =>
       await turns.take(

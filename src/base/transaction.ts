@@ -28,13 +28,13 @@ export async function transact<T>(
     scope,
     async () =>
       await onConnection(pool, async (client, discard) => {
-        const lock = options.queue === undefined ? null : lockOf(options.queue, scope)
-        await begin(client, scope, isolation, lock).catch((error: unknown) => {
+        const locks = locksOf([options.behind, options.queue], scope)
+        await begin(client, scope, isolation, locks).catch((error: unknown) => {
           // It may have been given up just when it had the lock, which the session then keeps.
           discard(error instanceof Error ? error : new Error(String(error)))
           throw isTimedOut(error) ? tooBusy(error) : error
         })
-        return await finish(client, work, { scope, lock, discard })
+        return await finish(client, work, { scope, locks, discard })
       }),
   )
 }
@@ -65,8 +65,8 @@ export async function readOnly<T>(
     scope,
     async () =>
       await onConnection(pool, async (client, discard) => {
-        await begin(client, scope, mode, null)
-        return await finish(client, work, { scope, lock: null, discard })
+        await begin(client, scope, mode, [])
+        return await finish(client, work, { scope, locks: [], discard })
       }),
   )
 }
@@ -88,8 +88,8 @@ export async function bulk<T>(
           await pipeline(Readable.from(pieces, { highWaterMark: 1 }), copy)
           return copy.rowCount
         }
-        await begin(client, scope, mode, null)
-        const how = { scope, lock: null, discard }
+        await begin(client, scope, mode, [])
+        const how = { scope, locks: [], discard }
         return await finish(client, async (trx) => await work({ ...trx, copyIn }), how)
       }),
   )
@@ -102,19 +102,19 @@ async function sendOnce<Row extends object>(
   queue: WriterQueue,
 ): Promise<Row[]> {
   return await onConnection(pool, async (client, discard) => {
-    const lock = lockOf(queue, scope)
+    const locks = locksOf([queue], scope)
     const [begun, done, ended] = await Promise.allSettled([
-      begin(client, scope, 'serializable', lock),
+      begin(client, scope, 'serializable', locks),
       client.query<Row>({
         name: statement.name,
         text: statement.sql,
         values: [...statement.params],
       }),
-      client.query(`commit; select pg_advisory_unlock(${lock})`),
+      client.query(`commit${releaseOf(locks)}`),
     ])
     if (ended.status === 'rejected' && !isConnectionError(ended.reason)) {
       // A commit that failed ended its message before the lock was given back.
-      await client.query(`rollback; select pg_advisory_unlock(${lock})`).catch(discard)
+      await client.query(`rollback${releaseOf(locks)}`).catch(discard)
     }
     if (begun.status === 'rejected' && isTimedOut(begun.reason)) {
       throw tooBusy(begun.reason)
@@ -201,12 +201,21 @@ async function onConnection<T>(
   }
 }
 
-/** The two numbers of an advisory lock, as SQL. */
-function lockOf(queue: WriterQueue, scope: Scope): string {
-  if (scope === 'all') {
-    throw new Error('a queue of writers belongs to one organisation')
-  }
-  return `${WRITER_QUEUES[queue]}, ${Math.trunc(scope)}`
+/** The two numbers of each queue's advisory lock, as SQL, in the order in which they are taken. */
+function locksOf(queues: readonly (WriterQueue | undefined)[], scope: Scope): string[] {
+  return queues.flatMap((queue) => {
+    if (queue === undefined) {
+      return []
+    }
+    if (scope === 'all') {
+      throw new Error('a queue of writers belongs to one organisation')
+    }
+    return [`${WRITER_QUEUES[queue]}, ${Math.trunc(scope)}`]
+  })
+}
+
+function releaseOf(locks: readonly string[]): string {
+  return locks.map((lock) => `; select pg_advisory_unlock(${lock})`).join('')
 }
 
 /**
@@ -218,17 +227,18 @@ async function begin(
   client: pg.PoolClient,
   scope: Scope,
   mode: string,
-  lock: string | null,
+  locks: readonly string[],
 ): Promise<void> {
   const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
-  const first = lock === null ? '' : `select pg_advisory_lock(${lock}); commit; `
+  const waits = locks.map((lock) => `select pg_advisory_lock(${lock}); `).join('')
+  const first = waits === '' ? '' : `${waits}commit; `
   await client.query(`${first}begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
 }
 
 async function finish<T>(
   client: pg.PoolClient,
   work: (trx: Trx) => Promise<T>,
-  how: { scope: Scope; lock: string | null; discard: (why: Error) => void },
+  how: { scope: Scope; locks: readonly string[]; discard: (why: Error) => void },
 ): Promise<T> {
   const trx: Trx = {
     scope: how.scope,
@@ -242,7 +252,7 @@ async function finish<T>(
       return result.rows
     },
   }
-  const unlock = how.lock === null ? '' : `; select pg_advisory_unlock(${how.lock})`
+  const unlock = releaseOf(how.locks)
   try {
     const result = await work(trx)
     await client.query(`commit${unlock}`)

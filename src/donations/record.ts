@@ -20,6 +20,7 @@ import {
 } from '../payments/facts.ts'
 import { filledBy, fillInParked, loadParked, saveParked, type Parked } from '../payments/parked.ts'
 import { paymentKeyOf, type Captured } from '../payments/payments.ts'
+import { onceOf } from '../payments/once.ts'
 import { applyFact, draftOf, fillIn, loadRecords, saveRecords } from '../payments/records.ts'
 import type { Records } from '../payments/records.ts'
 import { applyReturned, countOverRefunded } from '../payments/refunds.ts'
@@ -180,9 +181,19 @@ async function postSteps(
       draft: datedLate(draft, restricted),
       needs: needs.flatMap((step) => (step === null ? [] : (places.get(step) ?? []))),
     }) - 1
+  const first = new Map<string, Step>()
   for (const step of sound) {
     const draft = stepDraft(step, records, captures)
-    if (draft !== null) {
+    const once = onceOf(step.fact)
+    const told = once === null ? undefined : first.get(once)
+    const place = told === undefined ? undefined : places.get(told)
+    if (place !== undefined) {
+      // Told twice in one batch under two keys: what becomes of the first becomes of both.
+      places.set(step, place)
+    } else if (draft !== null) {
+      if (once !== null) {
+        first.set(once, step)
+      }
       places.set(step, want(draft, [step.needs]))
     }
   }

@@ -145,7 +145,12 @@ export type Reply<A extends Answers> = {
  */
 type Work<P, Q, B, A extends Answers> =
   | { read: (trx: Trx, call: Call<P, Q, B>) => Promise<Reply<A>> }
-  | { write: (trx: Trx, call: Call<P, Q, B>) => Promise<Reply<A>>; queue: WriterQueue | null }
+  | {
+      write: (trx: Trx, call: Call<P, Q, B>) => Promise<Reply<A>>
+      queue: WriterQueue | null
+      /** Another queue to stand in first, where that one is the journal's. */
+      behind?: WriterQueue
+    }
   | { handle: (call: Call<P, Q, B>) => Promise<Reply<A> | null> }
 
 /** The operation with its types checked against each other, and then forgotten. */
@@ -237,6 +242,6 @@ async function workOn<P, Q, B, A extends Answers>(
     return reply
   }
   return work.queue === 'journal'
-    ? await inJournal(db, orgId, write)
+    ? await inJournal(db, orgId, write, work.behind)
     : await db.transact(orgId, write, work.queue === null ? {} : { queue: work.queue })
 }

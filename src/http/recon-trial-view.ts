@@ -1,6 +1,7 @@
 /** Trials of the reconciliation, as the API shows them. */
 import { z } from 'zod'
-import { BANK_RULES, EXCEPTION_KINDS, MATCH_RULES } from '../recon/match/kinds.ts'
+import { BANK_RULES } from '../recon/match/bank.ts'
+import { EXCEPTION_KINDS, MATCH_RULES } from '../recon/match/kinds.ts'
 import { STEPS } from '../recon/runs.ts'
 import { CHANGES, type Rate, type TrialReport } from '../recon/trial-report.ts'
 import { TRIAL_STATES, type Trial } from '../recon/trials.ts'

@@ -1,7 +1,7 @@
 /** All that facts are about, in hand together: what each fact posts, and what it changes. */
 import type { Trx } from '../base/db.ts'
 import { together } from '../base/together.ts'
-import type { Fact, PaymentCaptured } from '../gateways/fact.ts'
+import type { Fact, FeeFact, PaymentCaptured } from '../gateways/fact.ts'
 import type { AccountCode } from '../ledger/core/chart.ts'
 import type { Draft } from '../ledger/core/entry.ts'
 import {
@@ -43,6 +43,7 @@ import {
   saveRefunds,
   type Refund,
 } from './refunds.ts'
+import { isBooked, onceOf } from './once.ts'
 import type { Rows } from './rows.ts'
 import {
   applyToSettlement,
@@ -94,6 +95,9 @@ export function draftOf(
   fact: Exclude<Fact, PaymentCaptured>,
   bookedTo: AccountCode | null,
 ): Draft | null {
+  if (isBooked(records, fact)) {
+    return null
+  }
   switch (fact.kind) {
     case 'payment_authorized':
     case 'payment_failed':
@@ -212,6 +216,10 @@ export function agreedBy(
         refundKeyOf(fact),
         ({ gateway_payment_id: id }) => id,
       )
+    case 'payment_fee':
+      return agreedCharge(records.payments.byKey.get(paymentKeyOf(fact)), fact)
+    case 'refund_fee':
+      return agreedCharge(records.refunds.byKey.get(refundKeyOf(fact)), fact)
     case 'settled':
     case 'settlement_returned':
       return agreed(records.settlements, 'settlement', settlementKeyOf(fact), () => '')
@@ -236,8 +244,20 @@ function agreed<Row extends { amount: bigint; currency: string }>(
   return { key: `${what} ${key}`, said }
 }
 
+function agreedCharge(
+  row: { fee: bigint | null; tax: bigint | null; currency: string } | undefined,
+  fact: FeeFact,
+): { key: string; said: string | null } {
+  const said =
+    row === undefined || row.fee === null ? null : `${row.fee} ${row.tax ?? 0n} ${row.currency}`
+  return { key: onceOf(fact) ?? fact.key, said }
+}
+
 /** What a fact says of that, in the same words. */
 export function saidBy(fact: Fact): string {
+  if (fact.kind === 'payment_fee' || fact.kind === 'refund_fee') {
+    return `${fact.fee} ${fact.tax} ${fact.currency}`
+  }
   const isRefund = 'gatewayRefundId' in fact && 'gatewayPaymentId' in fact
   const [amount, rest] = [
     'amount' in fact ? fact.amount : '',

@@ -79,8 +79,8 @@ export function applyToSettlement(
   const settlement = changing(settlements, settlementKeyOf(fact), () => newSettlement(fact, now))
   settlement.began_at = earlier(settlement.began_at, fact.occurredAt)
   if (fact.kind === 'settled') {
-    settlement.settled_entry = entryNo
-    settlement.settled_at = fact.occurredAt
+    settlement.settled_entry ??= entryNo
+    settlement.settled_at ??= fact.occurredAt
   } else {
     settlement.returned_entry = entryNo
     settlement.returned_at = fact.occurredAt

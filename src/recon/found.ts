@@ -1,6 +1,7 @@
 /** What runs found, to be read: runs, matches, and breaks. */
 import { build, type Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
+import type { BankRule } from './match/bank.ts'
 import type { ExceptionKind, MatchRule } from './match/kinds.ts'
 import type { Progress, Step } from './runs.ts'
 
@@ -174,5 +175,44 @@ export async function listMatches(
         and ($3::integer is null or m.file_no = $3 and m.row_no = $4)
       order by m.file_no, m.row_no, m.part limit ${MATCHES_MAX}`,
     [trx.scope, of.record, of.line?.fileNo ?? null, of.line?.rowNo ?? null],
+  )
+}
+
+export interface BankMatchRow {
+  file_no: number
+  row_no: number
+  settlement_id: string
+  amount: bigint
+  rule: BankRule
+  rules_version: number
+  agrees: number
+  candidates: number
+  run_id: string
+  entry_no: bigint | null
+  undone_at: Date | null
+  undone_by: string | null
+  undone_because: string | null
+  reversal_no: bigint | null
+}
+
+/**
+ * What a line of a bank statement or a settlement is matched with, and was before somebody took it
+ * apart; at most a hundred, the newest first.
+ */
+export async function listBankMatches(
+  trx: Trx,
+  of: { settlement: string | null; line: { fileNo: number; rowNo: number } | null },
+): Promise<BankMatchRow[]> {
+  return await trx.query<BankMatchRow>(
+    `select m.file_no, m.row_no, m.settlement_id, m.amount, m.rule, r.rules_version, m.agrees,
+            m.candidates, r.run_id, m.entry_no, m.undone_at, m.undone_by, m.undone_because,
+            m.reversal_no
+       from recon_bank_matches m
+       join recon_runs r on r.org_id = m.org_id and r.run_no = m.run_no
+      where m.org_id = $1
+        and ($2::text is null or m.settlement_id = $2)
+        and ($3::integer is null or m.file_no = $3 and m.row_no = $4)
+      order by m.undone_at desc nulls first, m.file_no, m.row_no, m.part limit ${MATCHES_MAX}`,
+    [trx.scope, of.settlement, of.line?.fileNo ?? null, of.line?.rowNo ?? null],
   )
 }

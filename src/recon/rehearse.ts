@@ -5,7 +5,7 @@ import type { Parts } from '../base/parts.ts'
 import { messageOf, Problem } from '../base/problem.ts'
 import { filesToRun } from './found.ts'
 import { doPart } from './run.ts'
-import type { Run } from './runs.ts'
+import { isPosting, STEPS, type Run } from './runs.ts'
 import { removeBytes, storeBytes } from './stored.ts'
 import { csvOfTrial, reportOf, type TrialReport } from './trial-report.ts'
 import { copyMatchesOfOrders, openReleased, openTrial, Unsettled } from './trial-tables.ts'
@@ -82,9 +82,10 @@ async function rehearse(parts: TrialParts, orgId: number, trial: Trial): Promise
 }
 
 async function doParts(trx: Trx, trial: Trial, run: Run, heart: Heart): Promise<void> {
-  while (run.step !== 'end') {
-    if (trial.what === 'rules') {
-      await passOver(trx, run)
+  for (;;) {
+    await passOver(trx, trial, run)
+    if (run.step === 'end') {
+      return
     }
     if (run.step === 'late' && run.progress.after === undefined) {
       await copyMatchesOfOrders(trx, trial)
@@ -98,17 +99,24 @@ async function doParts(trx: Trx, trial: Trial, run: Run, heart: Heart): Promise<
   }
 }
 
-/** What a trial of rules does otherwise than a run. */
-async function passOver(trx: Trx, run: Run): Promise<void> {
-  if (run.step === 'records') {
+/** What a trial does otherwise than a run. */
+async function passOver(trx: Trx, { what }: Trial, run: Run): Promise<void> {
+  if (what === 'rules' && run.step === 'records') {
     // What came since the last run is for the next one; what was matched may be open now.
     await openReleased(trx, run)
-    run.step = 'residual'
+    passTo(run)
   }
-  if (run.step === 'batches') {
+  if (what === 'rules' && run.step === 'batches') {
     // What the lines of a settlement come to is the same under all rules.
-    run.step = 'bank'
+    passTo(run)
   }
+  while (isPosting(run.step)) {
+    passTo(run)
+  }
+}
+
+function passTo(run: Run): void {
+  run.step = STEPS[STEPS.indexOf(run.step) + 1] ?? 'end'
 }
 
 interface Heart {

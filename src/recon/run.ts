@@ -1,5 +1,7 @@
 /** A run: files taken in, matched and explained, part by part; one that was cut off goes on. */
 import type { Database, Trx } from '../base/db.ts'
+import { postCredits } from './books.ts'
+import { tellCharges } from './charges.ts'
 import { decideGroup } from './match/decide.ts'
 import { decideFallbacks } from './match/fallback.ts'
 import { decideOpen, openBankLines, writeBankMatches } from './passes/bank.ts'
@@ -9,19 +11,28 @@ import { FROM_THE_FIRST, loadLate, type After } from './passes/late.ts'
 import { ROWS_TOGETHER, takeLines, writeMatches } from './passes/matches.ts'
 import { carryRecords, SIDES, type SideName } from './passes/records.ts'
 import { countParts, loadGroups, loadWanting } from './passes/residual.ts'
-import { firstIds, loadRun, type Run, type Step } from './runs.ts'
+import { firstIds, isPosting, loadRun, type Run, type Step } from './runs.ts'
 
 /**
  * Does the next part of the organisation's run in a transaction of its own; false where there is
  * nothing more to do. Whatever was done before a crash stays, and the next call goes on from there.
  */
 export async function goOn(db: Database, orgId: number): Promise<boolean> {
+  const step = await db.read(orgId, async (trx) => (await loadRun(trx))?.step)
+  if (step === undefined) {
+    return false
+  }
+  const posts = isPosting(step)
   return await db.transact(
     orgId,
     async (trx) => {
       const run = await loadRun(trx)
       if (run === null) {
         return false
+      }
+      if (isPosting(run.step) !== posts) {
+        // Another worker moved it on meanwhile, to what takes another kind of transaction.
+        return true
       }
       await doPart(trx, run)
       await trx.query(
@@ -39,7 +50,7 @@ export async function goOn(db: Database, orgId: number): Promise<boolean> {
       )
       return run.step !== 'end'
     },
-    { queue: 'recon', isolation: 'read committed' },
+    posts ? { queue: 'journal' } : { queue: 'recon', isolation: 'read committed' },
   )
 }
 
@@ -57,8 +68,12 @@ export async function doPart(trx: Trx, run: Run): Promise<void> {
       return await partOfBatches(trx, run)
     case 'bank':
       return await bank(trx, run)
+    case 'charges':
+      return await partOfCharges(trx, run)
     case 'late':
       return await partOfLate(trx, run)
+    case 'books':
+      return await partOfBooks(trx, run)
     case 'end':
       return
     default:
@@ -67,9 +82,14 @@ export async function doPart(trx: Trx, run: Run): Promise<void> {
 }
 
 function next(run: Run, step: Step): void {
-  const { lines, matched, records, breaks, gone } = run.progress
+  const { lines, matched, records, breaks, gone, posted, unposted, refusal } = run.progress
   run.step = step
-  run.progress = { lines, matched, records, breaks, gone }
+  run.progress = {
+    ...{ lines, matched, records, breaks, gone },
+    ...(posted === undefined ? {} : { posted }),
+    ...(unposted === undefined ? {} : { unposted }),
+    ...(refusal === undefined ? {} : { refusal }),
+  }
 }
 
 async function partOfLines(trx: Trx, run: Run): Promise<void> {
@@ -152,7 +172,7 @@ async function partOfBatches(trx: Trx, run: Run): Promise<void> {
   await writeBreaks(trx, run, breaks)
   run.progress.breaks += breaks.length
   if (last === null) {
-    next(run, 'bank')
+    next(run, 'charges')
   } else {
     run.progress.batch = last
   }
@@ -176,9 +196,36 @@ async function partOfLate(trx: Trx, run: Run): Promise<void> {
   run.progress.breaks += breaks.length
   if (last === null) {
     run.progress.gone += await endOldBreaks(trx, run.no)
-    next(run, 'end')
+    next(run, 'books')
   } else {
     run.progress.after = last.recordId
     run.progress.reversal = last.reversal
+  }
+}
+
+async function partOfCharges(trx: Trx, run: Run): Promise<void> {
+  const { progress } = run
+  const told = await tellCharges(trx, run.asOf, progress.after ?? '')
+  progress.posted = (progress.posted ?? 0) + told.posted
+  if (told.last === null) {
+    next(run, 'bank')
+  } else {
+    progress.after = told.last
+  }
+}
+
+async function partOfBooks(trx: Trx, run: Run): Promise<void> {
+  const { progress } = run
+  const done = await postCredits(trx, { fileNo: progress.file ?? 0, rowNo: progress.row ?? 0 })
+  progress.posted = (progress.posted ?? 0) + done.posted
+  progress.unposted = (progress.unposted ?? 0) + done.unposted
+  if (done.refusal !== null) {
+    progress.refusal = done.refusal
+  }
+  if (done.last === null) {
+    next(run, 'end')
+  } else {
+    progress.file = done.last.fileNo
+    progress.row = done.last.rowNo
   }
 }

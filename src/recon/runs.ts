@@ -11,9 +11,26 @@ import type { SideName } from './passes/records.ts'
 import { rulesOf } from './rules.ts'
 
 /** In the order in which a run goes through them. */
-export const STEPS = ['lines', 'records', 'residual', 'batches', 'bank', 'late', 'end'] as const
+export const STEPS = [
+  'lines',
+  'records',
+  'residual',
+  'batches',
+  'charges',
+  'bank',
+  'late',
+  'books',
+  'end',
+] as const
 
 export type Step = (typeof STEPS)[number]
+
+/** Steps that post: each of their parts is a transaction among the writers of the journal. */
+const POSTING: ReadonlySet<Step> = new Set(['charges', 'books'])
+
+export function isPosting(step: Step): boolean {
+  return POSTING.has(step)
+}
 
 /** How far a run is, and what it found. */
 export interface Progress {
@@ -32,6 +49,10 @@ export interface Progress {
   records: number
   breaks: number
   gone: number
+  /** Entries posted; bank lines whose entry the books refused, and why the last of them was. */
+  posted?: number
+  unposted?: number
+  refusal?: string
 }
 
 export interface Run {

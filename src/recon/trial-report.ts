@@ -1,12 +1,8 @@
 /** What a trial found, held against what stands: counts, examples, and all of it as CSV. */
 import { csvLine, type Cell } from '../../reports/csv.ts'
 import type { Trx } from '../base/db.ts'
-import {
-  EXCEPTION_KINDS,
-  type BankRule,
-  type ExceptionKind,
-  type MatchRule,
-} from './match/kinds.ts'
+import type { BankRule } from './match/bank.ts'
+import { EXCEPTION_KINDS, type ExceptionKind, type MatchRule } from './match/kinds.ts'
 import type { Trial } from './trials.ts'
 
 export const CHANGES = [
@@ -161,15 +157,17 @@ export async function reportOf(trx: Trx, trial: Trial, runNo: number): Promise<T
   const lines = await rateOf(trx, sides.lines, 'recon_matches', sides, params)
   const credits = await rateOf(trx, sides.credits, 'recon_bank_matches', sides, params)
   const kinds = await trx.query<TrialReport['exceptions'][number]>(
-    `select kind, count(*) filter (where is_before)::integer as before,
+    `select kind, count(*) filter (where is_open)::integer as before,
             count(*) filter (where is_after)::integer as after,
-            count(*) filter (where not is_before)::integer as new,
-            count(*) filter (where not is_after)::integer as gone
+            count(*) filter (where not is_known)::integer as new,
+            count(*) filter (where is_open and not is_after)::integer as gone
        from (
-         select subject, kind, bool_or(side = 'b') as is_before, bool_or(side = 'a') as is_after
-           from (select 'b' as side, b.subject, b.kind from (${sides.exceptionsBefore}) b
+         select subject, kind, bool_or(side = 'b') as is_known, bool_or(side = 'a') as is_after,
+                bool_or(side = 'b' and state = 'open') as is_open
+           from (select 'b' as side, b.subject, b.kind, b.state
+                   from (${sides.exceptionsBefore}) b
                   union all
-                 select 'a', a.subject, a.kind from (${sides.exceptionsAfter}) a) each
+                 select 'a', a.subject, a.kind, a.state from (${sides.exceptionsAfter}) a) each
           where $2::integer is not null
           group by subject, kind
        ) one
@@ -372,7 +370,7 @@ async function changedExceptions(
             coalesce(a.amount, b.amount)::text as amount, coalesce(a.currency, b.currency) as currency
        from (${exceptionsBefore}) b
        full join (${exceptionsAfter}) a on a.subject = b.subject and a.kind = b.kind
-      where (a.subject is null or b.subject is null) and $2::integer is not null
+      where (b.subject is null or a.subject is null and b.state = 'open') and $2::integer is not null
         and (coalesce(a.subject, b.subject), coalesce(a.kind, b.kind)) > ($${next}, $${next + 1})
       order by subject, kind limit ${TOGETHER}`,
     [...params, after.subject, after.kind],

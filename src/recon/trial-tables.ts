@@ -31,6 +31,17 @@ export async function openTrial(trx: Trx, trial: Trial, files: readonly number[]
   await trx.query('select recon_open_trial($1, $2)', [trial.first_day, trial.last_day])
   // What stands on the tables of the session can be written from here on, and nothing else.
   await trx.query('set transaction read only')
+  // What a person took apart no run puts together again.
+  await trx.query(
+    `insert into pg_temp.recon_matches
+     select * from public.recon_matches where org_id = $1 and undone_at is not null`,
+    [trx.scope],
+  )
+  await trx.query(
+    `insert into pg_temp.recon_bank_matches
+     select * from public.recon_bank_matches where org_id = $1 and undone_at is not null`,
+    [trx.scope],
+  )
   if (trial.first_day === null || trial.last_day === null) {
     await fillForRun(trx, no, files)
   } else {

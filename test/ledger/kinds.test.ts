@@ -9,6 +9,7 @@ import { verifyLedger } from '../../src/ledger/checks/verify.ts'
 import { openBooks, ORG, outcomes } from './books.ts'
 import { GOLDEN_GATEWAYS, type Golden } from './golden-gateways.ts'
 import { GOLDEN_OFFLINE } from './golden-offline.ts'
+import { GOLDEN_RECON } from './golden-recon.ts'
 
 /** Written out by hand; a new kind without its row does not compile. */
 const GOLDEN: Readonly<Record<EntryKind, Golden>> = {
@@ -106,6 +107,7 @@ const GOLDEN: Readonly<Record<EntryKind, Golden>> = {
   },
   ...GOLDEN_GATEWAYS,
   ...GOLDEN_OFFLINE,
+  ...GOLDEN_RECON,
 }
 
 describe('the worked example of each kind of entry', () => {

@@ -149,7 +149,9 @@ describe('a trial of the reconciliation', () => {
         ]),
       )
     const broken = await pairs(
-      `select subject || ' ' || kind as key, '' as said from recon_exceptions where state = 'open'`,
+      // What the run itself resolved by posting, a trial finds and posts nothing for.
+      `select subject || ' ' || kind as key, '' as said from recon_exceptions
+        where state in ('open', 'resolved')`,
     )
     return {
       matches: await pairs(

@@ -28,6 +28,7 @@ export type EntryKind =
   | 'cheque_realised'
   | 'cheque_bounced'
   | 'cheque_returned'
+  | 'bank_credited'
   | 'manual'
   | 'reversal'
   | 'adjustment'

@@ -30,10 +30,14 @@ export interface OpenSettlement {
   settledOn: IsoDate
 }
 
+export const BANK_RULES = ['utr', 'sum_by_utr', 'unique', 'subset', 'person'] as const
+
+export type BankRule = (typeof BANK_RULES)[number]
+
 export interface BankMatch {
   line: BankLine
   settlement: OpenSettlement
-  rule: 'utr' | 'sum_by_utr' | 'unique' | 'subset'
+  rule: BankRule
   agrees: number
   candidates: number
 }
@@ -46,9 +50,16 @@ export interface BankDecided {
 interface Known {
   /** Settlements that a credit told of in an earlier run. */
   before: readonly OpenSettlement[]
+  /** What a person took apart (`pairOf`): only a person puts it together again. */
+  apart: ReadonlySet<string>
   rules: Rules
   /** The last day that the statements cover. */
   until: IsoDate | null
+}
+
+/** A line and a settlement, as one word. */
+export function pairOf(line: Pick<BankLine, 'fileNo' | 'rowNo'>, settlementId: string): string {
+  return `${line.fileNo} ${line.rowNo} ${settlementId}`
 }
 
 /** How unlikely a sum has to be by chance: one in so many. */
@@ -62,15 +73,15 @@ const CHANCE = 1000n
 export function decideBank(
   lines: readonly BankLine[],
   settlements: readonly OpenSettlement[],
-  { before, rules, until }: Known,
+  { before, apart, rules, until }: Known,
 ): BankDecided {
   const decided: BankDecided = { matches: [], breaks: [] }
   const open = new Map(settlements.map((one) => [one.settlementId, one]))
   const credits = lines.filter(({ amount }) => amount > 0n)
-  const nameless = byUtr(credits, open, { before, decided }).filter(
+  const nameless = byUtr(credits, open, { before, apart, decided }).filter(
     ({ gateways }) => gateways.length > 0,
   )
-  byAmount(nameless, open, { rules, decided })
+  byAmount(nameless, open, { apart, rules, decided })
   decided.breaks.push(...overdue(open.values(), rules, until))
   return decided
 }
@@ -102,7 +113,7 @@ function overdue(
 function byUtr(
   lines: readonly BankLine[],
   open: Map<string, OpenSettlement>,
-  { before, decided }: { before: readonly OpenSettlement[]; decided: BankDecided },
+  { before, apart, decided }: Pick<Known, 'before' | 'apart'> & { decided: BankDecided },
 ): BankLine[] {
   const named = new Map<string, OpenSettlement[]>()
   for (const settlement of [...open.values(), ...before]) {
@@ -123,7 +134,9 @@ function byUtr(
       continue
     }
     const sum = there.reduce((total, { amount }) => total + amount, 0n)
-    if (there.some(({ currency }) => currency !== line.currency)) {
+    if (there.some(({ settlementId }) => apart.has(pairOf(line, settlementId)))) {
+      decided.breaks.push(bankBreak('ambiguous', line, line.amount, there))
+    } else if (there.some(({ currency }) => currency !== line.currency)) {
       decided.breaks.push(bankBreak('currency_mismatch', line, line.amount, there))
     } else if (sum === line.amount) {
       const rule = there.length === 1 ? 'utr' : 'sum_by_utr'
@@ -143,7 +156,7 @@ function byUtr(
 function byAmount(
   lines: readonly BankLine[],
   open: Map<string, OpenSettlement>,
-  { rules, decided }: { rules: Rules; decided: BankDecided },
+  { apart, rules, decided }: Pick<Known, 'apart' | 'rules'> & { decided: BankDecided },
 ): void {
   const holidays = new Set(rules.holidays)
   const inWindow = (line: BankLine) => {
@@ -154,7 +167,8 @@ function byAmount(
         one.currency === line.currency &&
         line.gateways.includes(one.gateway) &&
         one.settledOn >= from &&
-        one.settledOn <= to,
+        one.settledOn <= to &&
+        !apart.has(pairOf(line, one.settlementId)),
     )
   }
   const wanted = new Map<string, BankLine[]>()

@@ -40,6 +40,8 @@ export interface Group {
   lines: readonly Line[]
   /** The record that they name, where no line has told of it. */
   record: OpenRecord | null
+  /** The record that they name, where a person took this line from it. */
+  apartFrom: string | null
   /** The record that they name, where another line told of it before. */
   toldBefore: string | null
   /** The state of a record that they name and that moved no money. */
@@ -97,7 +99,10 @@ export function decideGroup(group: Group, rules: Rules): Decided {
       sound.push(line)
     }
   }
-  if (record !== null) {
+  if (group.apartFrom !== null) {
+    const detail = { candidates: [group.apartFrom] }
+    decided.breaks.push(...sound.map((line) => breakOf('ambiguous', line, line.amount, detail)))
+  } else if (record !== null) {
     decideNamed(sound, record, rules, decided)
   } else if (toldBefore !== null) {
     decided.breaks.push(

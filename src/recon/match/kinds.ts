@@ -37,11 +37,6 @@ export const MATCH_RULES = [
 
 export type MatchRule = (typeof MATCH_RULES)[number]
 
-/** By what a credit was matched. */
-export const BANK_RULES = ['utr', 'sum_by_utr', 'unique', 'subset', 'person'] as const
-
-export type BankRule = (typeof BANK_RULES)[number]
-
 /** What agreed between line and record, a bit each. */
 export const AGREES = {
   id: 1,

@@ -1,8 +1,10 @@
 /** The bank's side: open credits and open settlements, taken in hand together. */
+import type { IsoDate } from '../../base/clock.ts'
 import type { Trx } from '../../base/db.ts'
 import type { BankDecided, BankLine, BankMatch, OpenSettlement } from '../match/bank.ts'
-import { decideBank } from '../match/bank.ts'
+import { decideBank, pairOf } from '../match/bank.ts'
 import type { Rules } from '../match/rules.ts'
+import type { Place } from './matches.ts'
 import { normalReference } from '../sources/line.ts'
 
 /** Of each side in one run; what is beyond waits for the next one. */
@@ -87,8 +89,20 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
     `select max(booked_on) as until from bank_lines where org_id = $1`,
     [trx.scope],
   )
+  const undone = await trx.query<{ file_no: number; row_no: number; settlement_id: string }>(
+    `select distinct m.file_no, m.row_no, m.settlement_id
+       from recon_bank_matches m
+       join recon_open_bank_lines o
+         on o.org_id = m.org_id and o.file_no = m.file_no and o.row_no = m.row_no
+      where m.org_id = $1 and m.undone_at is not null`,
+    [trx.scope],
+  )
+  const apart = new Set(
+    undone.map((one) => pairOf({ fileNo: one.file_no, rowNo: one.row_no }, one.settlement_id)),
+  )
   return decideBank(lines.map(lineOf), settlements.map(settlementOf), {
     before: before.map(settlementOf),
+    apart,
     rules,
     until: covered?.until ?? null,
   })
@@ -162,4 +176,131 @@ export async function writeBankMatches(
     written += rows.length
   }
   return written
+}
+
+/** A line of a bank statement that is matched, and no entry says so yet. */
+export interface Unposted extends Place {
+  /** What makes it the same line in another file. */
+  rowKey: string
+  repeated: number
+  /** Counts the matchings of the line that were undone before: the first part of this one. */
+  turn: number
+  into: string
+  bookedOn: IsoDate
+  amount: bigint
+  currency: string
+  settlements: string[]
+  /** Minor units that its settlements come to. */
+  due: bigint
+}
+
+/** Lines whose matches no entry stands for, in order, from the one after `after`. */
+export async function loadUnposted(trx: Trx, after: Place, limit: number): Promise<Unposted[]> {
+  return await trx.query<Unposted>(
+    `select l.file_no as "fileNo", l.row_no as "rowNo", l.row_key as "rowKey", l.repeated,
+            m.turn, l.ledger_account as into, l.booked_on as "bookedOn", l.amount, l.currency,
+            m.settlements, m.due
+       from (
+         select file_no, row_no, min(part)::integer as turn, sum(amount)::bigint as due,
+                array_agg(settlement_id order by settlement_id) as settlements
+           from recon_bank_matches
+          where org_id = $1 and entry_no is null and undone_at is null
+            and (file_no, row_no) > ($2, $3)
+          group by file_no, row_no
+          order by file_no, row_no limit $4
+       ) m
+      cross join lateral (
+        select * from bank_lines
+         where file_no = m.file_no and row_no = m.row_no and org_id = $1 limit 1
+      ) l
+      order by l.file_no, l.row_no`,
+    [trx.scope, after.fileNo, after.rowNo, limit],
+  )
+}
+
+/** Notes the entries that lines were posted by. */
+export async function noteCredits(
+  trx: Trx,
+  posted: readonly (Place & { entryNo: bigint })[],
+): Promise<void> {
+  await trx.query(
+    `update recon_bank_matches m
+        set entry_no = n.entry_no
+       from unnest($2::integer[], $3::integer[], $4::bigint[]) as n (file_no, row_no, entry_no)
+      where m.org_id = $1 and m.file_no = n.file_no and m.row_no = n.row_no
+        and m.undone_at is null and m.entry_no is null`,
+    [
+      trx.scope,
+      posted.map(({ fileNo }) => fileNo),
+      posted.map(({ rowNo }) => rowNo),
+      posted.map(({ entryNo }) => entryNo),
+    ],
+  )
+}
+
+/** The live matches of a line of a bank statement. */
+export async function bankMatchesOf(
+  trx: Trx,
+  { fileNo, rowNo }: Place,
+): Promise<{ settlement_id: string; entry_no: bigint | null }[]> {
+  return await trx.query(
+    `select settlement_id, entry_no from recon_bank_matches
+      where org_id = $1 and file_no = $2 and row_no = $3 and undone_at is null
+      order by part`,
+    [trx.scope, fileNo, rowNo],
+  )
+}
+
+/** Takes a line and its settlements apart: both are open again. */
+export async function undoBankMatches(
+  trx: Trx,
+  { fileNo, rowNo }: Place,
+  how: { by: string; because: string; reversalNo: bigint | null; runNo: number },
+): Promise<void> {
+  await trx.query(
+    `with undone as (
+       update recon_bank_matches
+          set undone_at = now(), undone_by = $4, undone_because = $5,
+              reversal_no = case when entry_no is not null then $6::bigint end
+        where org_id = $1 and file_no = $2 and row_no = $3 and undone_at is null
+       returning 1
+     )
+     insert into recon_open_bank_lines (org_id, file_no, row_no, run_no)
+     select $1, $2, $3, $7 where exists (select from undone)
+     on conflict do nothing`,
+    [trx.scope, fileNo, rowNo, how.by, how.because, how.reversalNo, how.runNo],
+  )
+}
+
+/** A line and settlements that a person wants to match, as far as they are open. */
+export async function loadOpenPair(
+  trx: Trx,
+  { fileNo, rowNo }: Place,
+  settlementIds: readonly string[],
+): Promise<{ line: BankLine | null; settlements: OpenSettlement[] }> {
+  const [line] = await trx.query<LineRow>(
+    `select l.file_no, l.row_no, l.repeated, l.booked_on, l.amount, l.currency, l.tokens,
+            l.narration
+       from recon_open_bank_lines o
+       join bank_lines l
+         on l.org_id = o.org_id and l.file_no = o.file_no and l.row_no = o.row_no
+      where o.org_id = $1 and o.file_no = $2 and o.row_no = $3`,
+    [trx.scope, fileNo, rowNo],
+  )
+  const settlements = await trx.query<SettlementRow>(
+    `select s.settlement_id, s.gateway, s.utr, s.amount, s.currency,
+            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on
+       from settlements s
+      where s.org_id = $1 and s.settlement_id = any($2::text[]) and s.state = 'processed'
+        and s.settled_at is not null
+        and not exists (
+          select from recon_bank_matches m
+           where m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null)
+      order by s.settlement_id`,
+    [trx.scope, settlementIds],
+  )
+  return {
+    line: line === undefined ? null : lineOf(line),
+    settlements: settlements.map(settlementOf),
+  }
 }

@@ -58,3 +58,38 @@ export async function endOldBreaks(trx: Trx, runNo: number): Promise<number> {
   )
   return gone.length
 }
+
+/** Ends open breaks by the entries that were posted for them, which they name from then on. */
+export async function resolveBreaks(
+  trx: Trx,
+  resolved: readonly { exceptionId: string; entryNo: bigint }[],
+): Promise<void> {
+  await trx.query(
+    `update recon_exceptions e
+        set state = 'resolved', ended_at = now(),
+            detail = e.detail || jsonb_build_object('entry', 'je_' || n.entry_no)
+       from unnest($2::text[], $3::bigint[]) as n (exception_id, entry_no)
+      where e.org_id = $1 and e.exception_id = n.exception_id and e.state = 'open'`,
+    [
+      trx.scope,
+      resolved.map(({ exceptionId }) => exceptionId),
+      resolved.map(({ entryNo }) => entryNo),
+    ],
+  )
+}
+
+/** Ends all open breaks about these things: a person said what they are. */
+export async function endBreaksAbout(
+  trx: Trx,
+  subjects: readonly string[],
+  because: string,
+): Promise<void> {
+  await trx.query(
+    `update recon_exceptions e
+        set state = 'resolved', ended_at = now(),
+            detail = e.detail || jsonb_build_object('ended', $3::text)
+       from unnest($2::text[]) as n (subject)
+      where e.org_id = $1 and e.subject = n.subject and e.state = 'open'`,
+    [trx.scope, subjects, because],
+  )
+}

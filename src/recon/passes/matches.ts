@@ -4,6 +4,12 @@ import type { Trx } from '../../base/db.ts'
 import type { Match } from '../match/decide.ts'
 import { AGREES } from '../match/kinds.ts'
 
+/** Where a line stands: its file, and its row in it. */
+export interface Place {
+  fileNo: number
+  rowNo: number
+}
+
 /** Rows of a file in one transaction: some seconds, and a run that is cut off loses no more. */
 export const ROWS_TOGETHER = 200_000
 
@@ -220,4 +226,92 @@ export async function writeMatches(
     written += rows.length
   }
   return written
+}
+
+/** What a person says that a line tells of. */
+export interface MatchByHand extends Place {
+  record: { recordId: string; reversal: boolean }
+  whole: boolean
+  /** Minor units of the line that tell of the record. */
+  amount: bigint
+  agrees: number
+}
+
+/** Matches that a person makes; neither side is open any more. Gives how many were written. */
+export async function writeByHand(
+  trx: Trx,
+  runNo: number,
+  matches: readonly MatchByHand[],
+): Promise<number> {
+  const written = await trx.query(
+    `with matched as (
+       insert into recon_matches (org_id, file_no, row_no, part, record_id, reversal, whole, amount,
+         run_no, rule, agrees, candidates)
+       select $1, n.file_no, n.row_no,
+              (select count(*) from recon_matches m
+                where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1)
+                + row_number() over (partition by n.file_no, n.row_no order by n.record_id) - 1,
+              n.record_id, n.reversal, n.whole, n.amount, $2, 'person', n.agrees, 1
+         from unnest($3::integer[], $4::integer[], $5::text[], $6::boolean[], $7::boolean[],
+                     $8::bigint[], $9::smallint[])
+           as n (file_no, row_no, record_id, reversal, whole, amount, agrees)
+       on conflict do nothing
+       returning file_no, row_no, record_id, reversal
+     ), lines as (
+       delete from recon_open_lines o using matched m
+        where o.org_id = $1 and o.file_no = m.file_no and o.row_no = m.row_no
+     ), records as (
+       delete from recon_open_records o using matched m
+        where o.org_id = $1 and o.record_id = m.record_id and o.reversal = m.reversal
+     )
+     select 1 from matched`,
+    [
+      trx.scope,
+      runNo,
+      matches.map(({ fileNo }) => fileNo),
+      matches.map(({ rowNo }) => rowNo),
+      matches.map(({ record }) => record.recordId),
+      matches.map(({ record }) => record.reversal),
+      matches.map(({ whole }) => whole),
+      matches.map(({ amount }) => amount),
+      matches.map(({ agrees }) => agrees),
+    ],
+  )
+  return written.length
+}
+
+export interface Undone extends Place {
+  recordId: string
+  reversal: boolean
+}
+
+/**
+ * Takes a line apart from all that it is matched with, and the other lines that tell of the same
+ * record in parts: one part alone would prove nothing. The lines are open again.
+ */
+export async function undoMatches(
+  trx: Trx,
+  { fileNo, rowNo }: Place,
+  how: { by: string; because: string; runNo: number },
+): Promise<Undone[]> {
+  return await trx.query<Undone>(
+    `with named as materialized (
+       select record_id, reversal, whole from recon_matches
+        where org_id = $1 and file_no = $2 and row_no = $3 and undone_at is null
+     ), undone as (
+       update recon_matches m
+          set undone_at = now(), undone_by = $4, undone_because = $5
+         from named n
+        where m.org_id = $1 and m.record_id = n.record_id and m.reversal = n.reversal
+          and m.whole = n.whole and m.undone_at is null
+       returning m.file_no, m.row_no, m.record_id, m.reversal
+     ), lines as (
+       insert into recon_open_lines (org_id, file_no, row_no, run_no)
+       select distinct $1::integer, file_no, row_no, $6::integer from undone
+       on conflict do nothing
+     )
+     select file_no as "fileNo", row_no as "rowNo", record_id as "recordId", reversal
+       from undone order by file_no, row_no, record_id`,
+    [trx.scope, fileNo, rowNo, how.by, how.because, how.runNo],
+  )
 }

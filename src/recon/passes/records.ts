@@ -114,3 +114,40 @@ export async function carryRecords(
   )
   return looked ?? { last: null, seen: 0, open: 0 }
 }
+
+/** Whose ids begin so. */
+const PREFIX_OF: Readonly<Record<SideName, string>> = {
+  payments: 'pmt_',
+  refunds: 'rfd_',
+  refunds_back: 'rfd_',
+  transfers: 'trf_',
+  disputes: 'dsp_',
+}
+
+/** Carries these records again, whose lines a person took from them. */
+export async function reopenRecords(
+  trx: Trx,
+  runNo: number,
+  records: readonly { recordId: string; reversal: boolean }[],
+): Promise<void> {
+  for (const [name, { id, table, columns, where }] of Object.entries(SIDES)) {
+    const ids = records
+      .filter(({ recordId, reversal }) => {
+        const isBack = name === 'refunds_back'
+        return recordId.startsWith(PREFIX_OF[name as SideName]) && reversal === isBack
+      })
+      .map(({ recordId }) => recordId)
+    if (ids.length > 0) {
+      await trx.query(
+        `insert into recon_open_records (org_id, record_id, reversal, kind, gateway, account,
+           external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
+           occurred_on, run_no)
+         select $1, r.*, $3
+           from (select ${id} as record_id, ${columns} from ${table}
+                  where org_id = $1 and ${id} = any($2::text[]) and (${where})) r
+         on conflict do nothing`,
+        [trx.scope, ids, runNo],
+      )
+    }
+  }
+}

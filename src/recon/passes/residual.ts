@@ -16,10 +16,10 @@ const IS_REVERSAL = `(l.kind in ('refund_reversal', 'transfer_reversal', 'disput
 // A row-level policy keeps what it does not know to be harmless out of index conditions: COALESCE.
 const KNOWN_ID = `case when l.kind = 'payment' then p.payment_id else f.refund_id end`
 
-const LINE = `l.file_no, l.row_no, l.repeated, l.gateway, l.account, l.kind, l.external_id,
+export const LINE = `l.file_no, l.row_no, l.repeated, l.gateway, l.account, l.kind, l.external_id,
   l.order_ref, l.settlement_ref, l.amount, l.fee, l.tax, l.net, l.currency, l.occurred_on`
 
-interface LineRow {
+export interface LineRow {
   file_no: number
   row_no: number
   repeated: number
@@ -53,6 +53,7 @@ type How = 'order' | 'payment' | 'amount'
 
 interface NamedRow extends LineRow {
   record: RecordRow | null
+  apart_from: string | null
   told_before: string | null
   state: string | null
 }
@@ -69,7 +70,7 @@ export async function countParts(trx: Trx): Promise<number> {
 /** The open lines of a part in groups that name one thing, in the order in which they came. */
 export async function loadGroups(trx: Trx, part: number, parts: number): Promise<Group[]> {
   const rows = await trx.query<NamedRow>(
-    `select ${LINE}, r.record, m.told_before, s.state
+    `select ${LINE}, r.record, u.apart_from, m.told_before, s.state
        from recon_open_lines o
       cross join lateral (
         select * from settlement_lines
@@ -84,6 +85,12 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
             and r.reversal = ${IS_REVERSAL}
           limit 1
        ) r on true
+       left join lateral (
+         select record_id as apart_from from recon_matches m
+          where m.file_no = l.file_no and m.row_no = l.row_no and m.org_id = $1
+            and m.undone_at is not null and m.record_id = r.record ->> 'record_id'
+          limit 1
+       ) u on true
        left join lateral (
          select p.payment_id, p.state from payments p
           where l.kind = 'payment' and p.org_id = $1 and p.gateway = l.gateway
@@ -116,7 +123,7 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
     const line = lineOf(row)
     const alone = `${line.fileNo} ${line.rowNo}`
     const key =
-      line.externalId === null
+      line.externalId === null || row.apart_from !== null
         ? alone
         : [row.gateway, row.account, row.kind, row.external_id].join(' ')
     const group = groups.get(key)
@@ -124,6 +131,7 @@ export async function loadGroups(trx: Trx, part: number, parts: number): Promise
       groups.set(key, {
         lines: [line],
         record: row.record === null ? null : recordOf(row.record),
+        apartFrom: row.apart_from,
         toldBefore: row.told_before,
         state: row.state,
       })
@@ -172,6 +180,11 @@ export async function loadWanting(
             and (w.first is null or r.occurred_on between w.first and w.last)
           order by r.record_id limit ${CANDIDATES_MAX})
       ) c
+      -- What a person took apart only a person puts together again.
+      where not exists (
+        select from recon_matches u
+         where u.file_no = w.file_no and u.row_no = w.row_no and u.org_id = $1
+           and u.undone_at is not null and u.record_id = c.record_id)
       order by w.place, c.record_id`,
     [
       trx.scope,
@@ -194,7 +207,7 @@ export async function loadWanting(
   return found
 }
 
-function lineOf(row: LineRow): Line {
+export function lineOf(row: LineRow): Line {
   return {
     fileNo: row.file_no,
     rowNo: row.row_no,

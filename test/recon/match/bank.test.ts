@@ -11,7 +11,12 @@ function decide(
   settlements: readonly OpenSettlement[],
   until: string | null = '2026-06-12',
 ): string[] {
-  const decided = decideBank(lines, settlements, { before: [], rules: DEFAULT_RULES, until })
+  const decided = decideBank(lines, settlements, {
+    before: [],
+    apart: new Set(),
+    rules: DEFAULT_RULES,
+    until,
+  })
   return [
     ...decided.matches.map((one) => `${one.line.rowNo} ${one.rule} ${one.settlement.settlementId}`),
     ...decided.breaks.map((one) => `${one.subject}: ${one.kind} ${one.amount}`),

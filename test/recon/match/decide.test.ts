@@ -9,6 +9,7 @@ function decide(group: Partial<Group>, rules: Rules = DEFAULT_RULES): string[] {
   const whole: Group = {
     lines: [line()],
     record: null,
+    apartFrom: null,
     toldBefore: null,
     state: null,
     ...group,
@@ -25,7 +26,7 @@ describe('lines that name one thing', () => {
   it('are matched by the id where the amount is the same', () => {
     expect(decide({ record: record() })).to.deep.equal(['1 id'])
     const [match] = decideGroup(
-      { lines: [line()], record: record(), toldBefore: null, state: null },
+      { lines: [line()], record: record(), apartFrom: null, toldBefore: null, state: null },
       DEFAULT_RULES,
     ).matches
     expect(match?.agrees).to.equal(
