@@ -112,3 +112,18 @@ $$;
 
 revoke all on function recon_open_trial(date, date) from public;
 grant execute on function recon_open_trial(date, date) to bahi_app;
+
+-- Nobody analyses tables of a session; and only their owner may.
+create function recon_weigh_trial() returns void
+  language plpgsql security definer set search_path = pg_catalog, public, pg_temp as
+$$
+begin
+  analyze pg_temp.recon_run_files, pg_temp.recon_matches, pg_temp.recon_open_lines,
+    pg_temp.recon_open_records, pg_temp.recon_exceptions, pg_temp.recon_batches,
+    pg_temp.recon_bank_matches, pg_temp.recon_open_bank_lines, pg_temp.recon_trial_lines,
+    pg_temp.recon_trial_records;
+end
+$$;
+
+revoke all on function recon_weigh_trial() from public;
+grant execute on function recon_weigh_trial() to bahi_app;

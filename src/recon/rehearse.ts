@@ -82,8 +82,12 @@ async function rehearse(parts: TrialParts, orgId: number, trial: Trial): Promise
 }
 
 async function doParts(trx: Trx, trial: Trial, run: Run, heart: Heart): Promise<void> {
-  for (;;) {
+  for (let weighed = ''; ;) {
     await passOver(trx, trial, run)
+    if (weighed !== run.step) {
+      weighed = run.step
+      await trx.query('select recon_weigh_trial()')
+    }
     if (run.step === 'end') {
       return
     }

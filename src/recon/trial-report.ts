@@ -296,15 +296,24 @@ async function* changesOf(trx: Trx, trial: Trial, runNo: number): AsyncGenerator
   }
 }
 
-/** The kinds of changes, of two texts that are null where a line is not matched. */
-const changeOf = (what: 'match' | 'credit') => `
-  case when b.file_no is null then '${what}_new' when a.file_no is null then '${what}_lost'
-    else '${what}_changed' end as change`
-
 const sideOf = (table: string, which: string, record: string) => `
   select m.file_no, m.row_no, min(m.rule) as rule,
          string_agg(${record}, ' ' order by ${record}) as records
     from ${table} m where ${which} group by m.file_no, m.row_no`
+
+/** Lines whose match is another one. The fence keeps COALESCE, no harmless function, from a wall. */
+const differing = (what: 'match' | 'credit', before: string, after: string) => `
+  (select coalesce(a.file_no, b.file_no) as file_no, coalesce(a.row_no, b.row_no) as row_no,
+          case when b.file_no is null then '${what}_new' when a.file_no is null then '${what}_lost'
+            else '${what}_changed' end as change,
+          b.rule as rule_before, a.rule as rule_after, b.records as before, a.records as after
+     from (${before}) b
+     full join (${after}) a on a.file_no = b.file_no and a.row_no = b.row_no
+    where (a.rule, a.records) is distinct from (b.rule, b.records)
+   offset 0) d`
+
+const CHANGE = `d.change, d.file_no || '-' || d.row_no as subject, null as kind, d.rule_before,
+  d.rule_after, d.before, d.after, l.amount::text as amount, l.currency`
 
 const RECORD = `m.record_id || case when m.reversal then ' back' else '' end`
 
@@ -316,21 +325,18 @@ async function changedMatches(
 ): Promise<Change[]> {
   const { before, after } = sidesOf(trial)
   const inPeriod = trial.what === 'run' ? 'true' : `${DAY} between $3 and $4`
+  const was = sideOf('public.recon_matches', `${before} and ${range}`, RECORD)
+  const is = sideOf('pg_temp.recon_matches', `${after} and ${range}`, RECORD)
   return await trx.query<Change>(
-    `select ${changeOf('match')}, l.file_no || '-' || l.row_no as subject, null as kind,
-            b.rule as rule_before, a.rule as rule_after, b.records as before, a.records as after,
-            l.amount::text as amount, l.currency
-       from (${sideOf('public.recon_matches', `${before} and ${range}`, RECORD)}) b
-       full join (${sideOf('pg_temp.recon_matches', `${after} and ${range}`, RECORD)}) a
-         on a.file_no = b.file_no and a.row_no = b.row_no
+    `select ${CHANGE}
+       from ${differing('match', was, is)}
       cross join lateral (
-        select l.* from settlement_lines l
-         where l.org_id = $1 and l.file_no = coalesce(a.file_no, b.file_no)
-           and l.row_no = coalesce(a.row_no, b.row_no) limit 1
+        select l.amount, l.currency from settlement_lines l
+         where l.org_id = $1 and l.file_no = d.file_no and l.row_no = d.row_no and ${inPeriod}
+         limit 1
       ) l
-      where (a.rule, a.records) is distinct from (b.rule, b.records) and ${inPeriod}
-        and $2::integer is not null
-      order by l.file_no, l.row_no`,
+      where $2::integer is not null
+      order by d.file_no, d.row_no`,
     params,
   )
 }
@@ -340,18 +346,13 @@ async function changedCredits(
   { credits, before, after }: Sides,
   params: readonly unknown[],
 ): Promise<Change[]> {
-  const id = 'm.settlement_id'
+  const was = sideOf('public.recon_bank_matches', before, 'm.settlement_id')
+  const is = sideOf('pg_temp.recon_bank_matches', after, 'm.settlement_id')
   return await trx.query<Change>(
-    `select ${changeOf('credit')}, l.file_no || '-' || l.row_no as subject, null as kind,
-            b.rule as rule_before, a.rule as rule_after, b.records as before, a.records as after,
-            l.amount::text as amount, l.currency
-       from (${sideOf('public.recon_bank_matches', before, id)}) b
-       full join (${sideOf('pg_temp.recon_bank_matches', after, id)}) a
-         on a.file_no = b.file_no and a.row_no = b.row_no
-       join ${credits} l
-         on l.file_no = coalesce(a.file_no, b.file_no) and l.row_no = coalesce(a.row_no, b.row_no)
-      where (a.rule, a.records) is distinct from (b.rule, b.records)
-      order by l.file_no, l.row_no`,
+    `select ${CHANGE}
+       from ${differing('credit', was, is)}
+       join ${credits} l on l.file_no = d.file_no and l.row_no = d.row_no
+      order by d.file_no, d.row_no`,
     params,
   )
 }

@@ -217,6 +217,7 @@ describe('the application’s role', () => {
       'post_entries',
       'recon_open_load',
       'recon_open_trial',
+      'recon_weigh_trial',
     ])
     const parts = await owner.query<{ call: string }>(
       `select format('select %I(%s)', proname, (
