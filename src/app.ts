@@ -51,6 +51,7 @@ import { proofOperations } from './http/routes/proofs.ts'
 import { reconFileOperations } from './http/routes/recon-files.ts'
 import { reconLineOperations } from './http/routes/recon-lines.ts'
 import { reconMatchOperations } from './http/routes/recon-matches.ts'
+import { reconProposalOperations } from './http/routes/recon-proposals.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { reconTrialOperations } from './http/routes/recon-trials.ts'
@@ -148,6 +149,7 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconRunOperations(parts),
     ...reconMatchOperations(),
     ...reconTrialOperations(parts),
+    ...reconProposalOperations(),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

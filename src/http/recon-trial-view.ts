@@ -37,7 +37,14 @@ const report = z
   .strictObject({
     lines: rate,
     credits: rate,
-    by_rule: z.array(z.strictObject({ rule, before: z.int().min(0), after: z.int().min(0) })),
+    by_rule: z.array(
+      z.strictObject({
+        side: z.enum(['line', 'credit']),
+        rule,
+        before: z.int().min(0),
+        after: z.int().min(0),
+      }),
+    ),
     exceptions: z.array(
       z.strictObject({
         kind: z.enum(EXCEPTION_KINDS),

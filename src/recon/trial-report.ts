@@ -46,7 +46,7 @@ export interface Rate {
 export interface TrialReport {
   lines: Rate
   credits: Rate
-  by_rule: { rule: Rule; before: number; after: number }[]
+  by_rule: { side: 'line' | 'credit'; rule: Rule; before: number; after: number }[]
   exceptions: {
     kind: ExceptionKind
     before: number
@@ -212,7 +212,8 @@ async function rateOf(
     params,
   )
   const byRule = await trx.query<TrialReport['by_rule'][number]>(
-    `select m.rule, count(*) filter (where m.side = 'b')::integer as before,
+    `select '${table === 'recon_matches' ? 'line' : 'credit'}' as side, m.rule,
+            count(*) filter (where m.side = 'b')::integer as before,
             count(*) filter (where m.side = 'a')::integer as after
        from ${lines} l
        join (${matchedLines(table, sides)}) m on m.file_no = l.file_no and m.row_no = l.row_no
