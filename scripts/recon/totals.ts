@@ -63,17 +63,19 @@ export async function totalsOf(
       sum.refused += refused.has(row) ? amount : 0n
       written.set(currency, sum)
     }
-    return [...written].toSorted().map(([currency, sum]) => {
-      const one = found.find((row) => Number(row.file_no) === fileNo && row.currency === currency)
-      return {
-        source,
-        currency,
-        ...sum,
-        matched: BigInt(one?.matched ?? 0),
-        broken: BigInt(one?.broken ?? 0),
-        open: BigInt(one?.open ?? 0),
-      }
-    })
+    return [...written]
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([currency, sum]) => {
+        const one = found.find((row) => Number(row.file_no) === fileNo && row.currency === currency)
+        return {
+          source,
+          currency,
+          ...sum,
+          matched: BigInt(one?.matched ?? 0),
+          broken: BigInt(one?.broken ?? 0),
+          open: BigInt(one?.open ?? 0),
+        }
+      })
   })
 }
 

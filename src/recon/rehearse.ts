@@ -7,8 +7,11 @@ import { filesToRun } from './found.ts'
 import { doPart } from './run.ts'
 import { isPosting, STEPS, type Run } from './runs.ts'
 import { removeBytes, storeBytes } from './stored.ts'
-import { csvOfTrial, reportOf, type TrialReport } from './trial-report.ts'
-import { copyMatchesOfOrders, openReleased, openTrial, Unsettled } from './trial-tables.ts'
+import { csvOfTrial } from './trial-changes.ts'
+import { reportOf, type TrialReport } from './trial-report.ts'
+import { copyMatchesOfOrders } from './trial-fill.ts'
+import { openReleased } from './trial-period.ts'
+import { openTrial, Unsettled } from './trial-tables.ts'
 import {
   ALIVE_MS,
   claimTrial,

@@ -80,7 +80,7 @@ describe('a trial over HTTP', () => {
     const file = await service.call('GET', `${path}/file`)
     const { sha256, bytes } = done['file'] as JsonObject
     expect(createHash('sha256').update(file.text).digest('hex')).to.equal(sha256)
-    expect(file.headers.get('content-length')).to.equal(String(bytes))
+    expect(file.headers.get('content-length')).to.equal(`${bytes as number}`)
     expect(file.text).to.contain('exception_new,line 1 2,amount_over,,,,,1,INR')
     expect((await service.call('GET', '/v1/recon/runs')).json['data']).to.deep.equal([])
     await service.call('POST', '/v1/recon/runs', { body: {} })
@@ -98,8 +98,11 @@ describe('a trial over HTTP', () => {
     const done = (await service.call('GET', `/v1/recon/trials/${idOf(asked.json)}`)).json
     const report = done['report'] as JsonObject
     expect(report['lines']).to.deep.equal({
-      ...{ all: 2, matched_before: 0, matched_after: 1 },
-      ...{ rate_before: '0.00', rate_after: '50.00' },
+      all: 2,
+      matched_before: 0,
+      matched_after: 1,
+      rate_before: '0.00',
+      rate_after: '50.00',
     })
     expect(report['by_rule']).to.deep.equal([
       { side: 'line', rule: 'id_tolerance', before: 0, after: 1 },
@@ -139,7 +142,7 @@ describe('a trial over HTTP', () => {
     expect(all.status, all.text).to.equal(200)
     const rows = all.json['data'] as JsonObject[]
     expect(rows.map(({ line }) => line)).to.deep.equal(['1-2', '1-3'])
-    const [best] = rows[1]?.['proposals'] as JsonObject[]
+    const [best] = (rows[1]?.['proposals'] ?? []) as JsonObject[]
     expect(best).to.deep.include({ id: second?.payment_id, reference: 'one_edit' })
     expect(best?.['parts']).to.deep.include({ reference: 40, amount: 30 })
     const one = await service.call('GET', '/v1/recon/proposals?of=1-3')

@@ -315,7 +315,7 @@ describe('a trial of the reconciliation', () => {
     await books.db.transact(ORG, async (trx) => await cancelTrial(trx, trial.trial_id))
   })
 
-  it('waits for the end of a run, ends where it is cancelled, and is done anew after a kill', async () => {
+  it('waits for a run’s end, ends where it is cancelled, is done anew after a kill', async () => {
     const id = await ask(DEFAULT_RULES, null)
     await books.db.transact(ORG, async (trx) => {
       await askRun(trx, { files: [], asOf: AS_OF, actor: 'test' })

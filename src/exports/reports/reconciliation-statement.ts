@@ -135,7 +135,10 @@ function rowsOf(books: Books, moved: Moved): Cell[][] {
   const row = (item: string, count: number, amount: bigint): Cell[] => [
     `open items of ${gateway}, ${kind}`,
     item,
-    ...[null, null, null, null],
+    null,
+    null,
+    null,
+    null,
     count,
     currency,
     amount,

@@ -111,7 +111,13 @@ function proposedView(row: Proposed): z.input<typeof proposed> {
     proposals: row.proposals.map(({ id, reversal, amount, day: on, score: found, isAlone }) => {
       const { score, nearness: reference, ...parts } = found
       return {
-        ...{ id, reversal, amount: minorOrText(amount), day: on, score, parts, reference },
+        id,
+        reversal,
+        amount: minorOrText(amount),
+        day: on,
+        score,
+        parts,
+        reference,
         alone: isAlone,
       }
     }),

@@ -37,7 +37,11 @@ describe('proposals', () => {
 
   it('score references, amount and day apart, and never one amount alone', () => {
     expect(scoreOf(side(), side())).to.deep.equal({
-      ...{ score: 100, reference: 50, amount: 30, day: 20, nearness: 'same' },
+      score: 100,
+      reference: 50,
+      amount: 30,
+      day: 20,
+      nearness: 'same',
     })
     const near = scoreOf(side(), side({ references: ['AXISCN005412398'], day: '2026-05-06' }))
     expect(near).to.include({ score: 86, reference: 40, day: 16 })
@@ -60,7 +64,7 @@ describe('proposals', () => {
   })
 
   it('look for pieces of which one stands in whatever is two edits away', () => {
-    const sign = fc.constantFrom(...'AB01')
+    const sign = fc.constantFrom('A', 'B', '0', '1')
     const edit = fc.tuple(fc.nat(40), sign, fc.constantFrom('put', 'take', 'change'))
     fc.assert(
       fc.property(
