@@ -56,7 +56,8 @@ const SIDES = `
      where m.org_id = $1 and m.entry_no is not null and m.undone_at is null
      order by m.entry_no, m.file_no, m.row_no
   ), referred as (
-    select entry_no, amount, case when plain ~ '^\\d+$' then ltrim(plain, '0') else plain end as token
+    select entry_no, amount,
+           case when plain ~ '^\\d+$' then ltrim(plain, '0') else plain end as token
       from (
         select case channel when 'cheque' then realised_entry else received_entry end as entry_no,
                amount, upper(regexp_replace(reference, '[^A-Za-z0-9]', '', 'g')) as plain

@@ -131,7 +131,7 @@ const KIND_OF_RECORD = `case l.kind when 'refund_reversal' then 'refund'
   when 'transfer_reversal' then 'transfer' when 'dispute_reversal' then 'dispute' else l.kind end`
 const IS_REVERSAL = `(l.kind in ('refund_reversal', 'transfer_reversal', 'dispute_reversal'))`
 
-/** Open records of each line's kind and account: of its amount, or with a reference like its own. */
+/** Open records of a line's kind and account: of its amount or with a reference near its own. */
 async function recordsFor(
   trx: Trx,
   rows: readonly OpenRow[],

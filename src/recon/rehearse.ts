@@ -1,4 +1,4 @@
-/** Does a trial: the parts of a run, one after the other, on tables that end with the transaction. */
+/** Does a trial: the parts of a run, each after the other, on tables that end with it. */
 import { isConnectionError } from '../base/database-error.ts'
 import type { Trx } from '../base/db.ts'
 import type { Parts } from '../base/parts.ts'

@@ -23,7 +23,7 @@ const COLUMNS = [
   'currency',
 ]
 
-/** All that would change, in a fixed order; the report's counts and examples are filled meanwhile. */
+/** In a fixed order. */
 export async function* csvOfTrial(
   trx: Trx,
   trial: Trial,
@@ -89,7 +89,7 @@ const sideOf = (table: string, which: string, record: string) => `
          string_agg(${record}, ' ' order by ${record}) as records
     from ${table} m where ${which} group by m.file_no, m.row_no`
 
-/** Lines whose match is another one. The fence keeps COALESCE, no harmless function, from a wall. */
+/** Lines with another match. The fence keeps COALESCE, no harmless function, from a wall. */
 const differing = (what: 'match' | 'credit', before: string, after: string) => `
   (select coalesce(a.file_no, b.file_no) as file_no, coalesce(a.row_no, b.row_no) as row_no,
           case when b.file_no is null then '${what}_new' when a.file_no is null then '${what}_lost'
@@ -156,11 +156,14 @@ async function changedExceptions(
     `select case when b.subject is null then 'exception_new' else 'exception_gone' end as change,
             coalesce(a.subject, b.subject) as subject, coalesce(a.kind, b.kind) as kind,
             null as rule_before, null as rule_after, null as before, null as after,
-            coalesce(a.amount, b.amount)::text as amount, coalesce(a.currency, b.currency) as currency
+            coalesce(a.amount, b.amount)::text as amount,
+            coalesce(a.currency, b.currency) as currency
        from (${exceptionsBefore}) b
        full join (${exceptionsAfter}) a on a.subject = b.subject and a.kind = b.kind
-      where (b.subject is null or a.subject is null and b.state = 'open') and $2::integer is not null
-        and (coalesce(a.subject, b.subject), coalesce(a.kind, b.kind)) > ($${next}, $${next + 1})
+      where (b.subject is null or a.subject is null and b.state = 'open')
+        and $2::integer is not null
+        and (coalesce(a.subject, b.subject), coalesce(a.kind, b.kind))
+            > ($${next}, $${next + 1})
       order by subject, kind limit ${TOGETHER}`,
     [...params, after.subject, after.kind],
   )

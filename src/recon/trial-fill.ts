@@ -1,4 +1,4 @@
-/** What fills the tables of a trial: the one writer of them, and the copies that both kinds take. */
+/** What fills the tables of a trial: their one writer, and the copies that both kinds take. */
 import type { Trx } from '../base/db.ts'
 import type { SideName } from './passes/records.ts'
 import { firstIds } from './runs.ts'

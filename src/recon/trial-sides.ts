@@ -46,8 +46,10 @@ const SIDES_OF_RUN: Sides = {
               where o.org_id = $1)`,
   before: 'm.org_id = $1 and false',
   after: 'm.org_id = $1 and m.run_no = $2',
-  exceptionsBefore: `select * from public.recon_exceptions e where e.org_id = $1 and state = 'open'`,
-  exceptionsAfter: `select * from pg_temp.recon_exceptions e where e.org_id = $1 and state = 'open'`,
+  exceptionsBefore: `select * from public.recon_exceptions e
+                      where e.org_id = $1 and state = 'open'`,
+  exceptionsAfter: `select * from pg_temp.recon_exceptions e
+                     where e.org_id = $1 and state = 'open'`,
 }
 
 /** Of what is beside the period only that is looked at which bears on it; no change is told. */

@@ -71,20 +71,18 @@ async function fillForRun(trx: Trx, no: number, files: readonly number[]): Promi
     `     select $1, file_no, $2 from unnest($3::integer[]) as f (file_no)`,
     [trx.scope, no, files],
   )
-  await trx.query(
-    `insert into pg_temp.recon_open_lines select * from public.recon_open_lines where org_id = $1`,
-    [trx.scope],
-  )
+  await fill(trx, 'recon_open_lines', `select * from public.recon_open_lines where org_id = $1`, [
+    trx.scope,
+  ])
   await fill(
     trx,
     'recon_open_bank_lines',
     `     select * from public.recon_open_bank_lines where org_id = $1`,
     [trx.scope],
   )
-  await trx.query(
-    `insert into pg_temp.recon_batches select * from public.recon_batches where org_id = $1`,
-    [trx.scope],
-  )
+  await fill(trx, 'recon_batches', `select * from public.recon_batches where org_id = $1`, [
+    trx.scope,
+  ])
   await fill(
     trx,
     'recon_bank_matches',

@@ -1,4 +1,4 @@
-/** Reports of the reconciliation: from the books' balance to the bank's, and proofs of settlements. */
+/** Reports of the reconciliation: from the books' balance to the bank's; settlements proved. */
 import { expect } from 'chai'
 import { parse } from 'csv-parse/sync'
 import type { ReportName } from '../../src/exports/registry.ts'
