@@ -11,6 +11,7 @@ import { forgetDeliveries, forgetMessages } from '../src/notifications/forget.ts
 import { forgetPreviews } from '../src/offline/import-records.ts'
 import { PREVIEW_DAYS } from '../src/offline/imports.ts'
 import { forgetBytes } from '../src/recon/forget.ts'
+import { forgetTrials, TRIAL_DAYS } from '../src/recon/trials.ts'
 import type { Job } from './job.ts'
 
 /**
@@ -26,6 +27,7 @@ export const KEPT_DAYS = {
   invitations: 30,
   previews: PREVIEW_DAYS,
   exports: EXPORT_DAYS,
+  trials: TRIAL_DAYS,
 } as const
 
 /** One statement's: far below its limit of five seconds, and no lock is held for long. */
@@ -48,6 +50,7 @@ const KINDS: readonly { kind: string; days: number; forget: Forget }[] = [
   { kind: 'invitation_emails', days: KEPT_DAYS.invitations, forget: forgetInvitationEmails },
   { kind: 'offline_previews', days: KEPT_DAYS.previews, forget: forgetPreviews },
   { kind: 'exports', days: KEPT_DAYS.exports, forget: forgetExports },
+  { kind: 'recon_trials', days: KEPT_DAYS.trials, forget: forgetTrials },
 ]
 
 /** Whether nobody has looked for ten minutes. */

@@ -33,6 +33,7 @@ const BELL_OF: Readonly<Record<Work, JobName>> = {
   offline_imports: 'commit-imports',
   recon_files: 'load-recon',
   recon_runs: 'reconcile',
+  recon_trials: 'try-recon',
   recon_fetches: 'fetch-recon',
   recon_turns: 'remind-recon',
   recon_emails: 'remind-recon',

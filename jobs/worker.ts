@@ -31,6 +31,7 @@ import { sendInstructions } from './send-instructions.ts'
 import { sendInvitationsJob } from './send-invitations.ts'
 import { sendReceipts } from './send-receipts.ts'
 import { startSweeper } from './sweep.ts'
+import { tryRecon } from './try-recon.ts'
 
 const JOBS: Readonly<Record<JobName, Job>> = {
   'confirm-payments': confirmPayments,
@@ -42,6 +43,7 @@ const JOBS: Readonly<Record<JobName, Job>> = {
   'load-recon': loadRecon,
   reconcile,
   'remind-recon': remindRecon,
+  'try-recon': tryRecon,
   'issue-receipts': issueReceiptsJob,
   'send-receipts': sendReceipts,
   'send-invitations': sendInvitationsJob,

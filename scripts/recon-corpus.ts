@@ -5,6 +5,7 @@ import { corpusOf } from './recon/corpus.ts'
 import { FILE_NO, loadFiles, writeBooks } from './recon/books.ts'
 import { judge, tableOf } from './recon/judge.ts'
 import { AS_OF } from './recon/lives.ts'
+import { isWhole, totalsOf, totalsTable } from './recon/totals.ts'
 import { asOwner } from './stack.ts'
 import { goOn } from '../src/recon/run.ts'
 import { askRun } from '../src/recon/runs.ts'
@@ -30,13 +31,15 @@ try {
   while (await goOn(server.db, ORG)) {
     process.stderr.write('.')
   }
-  const judged = await asOwner(server.url, async (client) => {
+  const [judged, totals] = await asOwner(server.url, async (client) => {
     await client.query(`set bahi.org_id = '${ORG}'`)
-    return await judge(client, corpus, faults)
+    return [await judge(client, corpus, faults), await totalsOf(client, corpus, faults)] as const
   })
   const { confusion: _table, ...sums } = judged
-  process.stdout.write(`${tableOf(judged)}\n\n${JSON.stringify({ ...values, ...sums })}\n`)
-  process.exitCode = judged.wrong === 0 && judged.accounted === judged.rows ? 0 : 1
+  process.stdout.write(`${tableOf(judged)}\n\n${totalsTable(totals)}\n\n`)
+  process.stdout.write(`${JSON.stringify({ ...values, ...sums })}\n`)
+  process.exitCode =
+    judged.wrong === 0 && judged.accounted === judged.rows && totals.every(isWhole) ? 0 : 1
 } finally {
   await server.close()
 }

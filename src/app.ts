@@ -55,9 +55,11 @@ import { reconLineOperations } from './http/routes/recon-lines.ts'
 import { reconMatchOperations } from './http/routes/recon-matches.ts'
 import { reconProofOperations } from './http/routes/recon-proof.ts'
 import { reconResolutionOperations } from './http/routes/recon-resolutions.ts'
+import { reconProposalOperations } from './http/routes/recon-proposals.ts'
 import { reconRunOperations } from './http/routes/recon-runs.ts'
 import { reconSourceOperations } from './http/routes/recon-sources.ts'
 import { reconWorkOperations } from './http/routes/recon-work.ts'
+import { reconTrialOperations } from './http/routes/recon-trials.ts'
 import { receiptSeriesOperations } from './http/routes/receipt-series.ts'
 import { receiptOperations } from './http/routes/receipts.ts'
 import { freshSelfCheckGauges, selfCheckOperations } from './http/routes/self-checks.ts'
@@ -156,6 +158,8 @@ export function operations(parts: Parts, state: AppState): Operation[] {
     ...reconExceptionOperations(),
     ...reconCaseOperations(),
     ...reconWorkOperations(parts),
+    ...reconTrialOperations(parts),
+    ...reconProposalOperations(),
     ...receiptOperations(parts),
     ...inboxOperations(parts),
     ...operatingOperations(parts),

@@ -29,6 +29,8 @@ export interface CorpusFile {
   text: string
   /** What a run has to find of the line on each row. */
   expected: Map<number, string>
+  /** What was written on each row: minor units, above zero. */
+  written: Map<number, { amount: bigint; currency: string }>
 }
 
 export interface Corpus {
@@ -89,6 +91,7 @@ function reportOf(gateway: CorpusGateway, lines: readonly SettledLine[]): Corpus
     name: `${gateway}.csv`,
     text: gatewayCsv(gateway, lines),
     expected: new Map(lines.map((line, n) => [n + 2, line.expected])),
+    written: new Map(lines.map(({ amount, currency }, n) => [n + 2, { amount, currency }])),
   }
 }
 
@@ -253,5 +256,11 @@ function statementOf(
     name: 'statement.csv',
     text: bankCsv(rows),
     expected: new Map(rows.map((row, n) => [n + 2, row.expected])),
+    written: new Map(
+      rows.map(({ amount }, n) => [
+        n + 2,
+        { amount: amount < 0n ? -amount : amount, currency: 'INR' },
+      ]),
+    ),
   }
 }

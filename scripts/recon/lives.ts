@@ -190,7 +190,7 @@ function lived(kind: LifeKind, n: number, { payment, line }: Pair): Lived {
     case 'missing_external':
       return { records: [{ ...payment, expected: kind }], lines: [] }
     case 'timing':
-      return { records: [{ ...payment, on: AS_OF }], lines: [] }
+      return { records: [{ ...payment, on: AS_OF, expected: kind }], lines: [] }
     case 'missing_internal':
       return { records: [], lines: [{ ...line, orderRef: null, expected: kind }] }
     case 'adjustment':

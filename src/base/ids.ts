@@ -34,6 +34,7 @@ export type IdPrefix =
   | 'rrn'
   | 'rsc'
   | 'rsl'
+  | 'rtl'
   | 'ses'
   | 'stl'
   | 'sub'

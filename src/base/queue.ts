@@ -18,6 +18,7 @@ export const JOBS = {
   'load-recon': { concurrency: 1, lockMs: 600_000 },
   'remind-recon': { concurrency: 1, lockMs: 120_000 },
   reconcile: { concurrency: 1, lockMs: 600_000 },
+  'try-recon': { concurrency: 1, lockMs: 600_000 },
   'issue-receipts': { concurrency: 1, lockMs: 60_000 },
   'send-receipts': { concurrency: 1, lockMs: 120_000 },
   'send-invitations': { concurrency: 1, lockMs: 120_000 },

@@ -19,6 +19,10 @@ import { journalCsv } from './reports/journal-csv.ts'
 import { dayBook, journal } from './reports/journal.ts'
 import { receiptsAndPayments } from './reports/receipts-and-payments.ts'
 import { receiptsRegister } from './reports/receipts-register.ts'
+import { exceptionsTable } from './reports/recon-exceptions.ts'
+import { matchesTable } from './reports/recon-matches.ts'
+import { reconciliationStatement } from './reports/reconciliation-statement.ts'
+import { settlementProof } from './reports/settlement-proof.ts'
 import { settlementsTable } from './reports/settlements.ts'
 import { trialBalanceTable } from './reports/trial-balance.ts'
 import { csvOf, xlsxOf, type Table } from './tables.ts'
@@ -64,6 +68,26 @@ export const REPORTS = {
     ...about('Receipts register', ['from', 'to', 'state']),
     needs: 'receipts.read',
     formats: bothOf(receiptsRegister),
+  },
+  reconciliation_statement: {
+    ...about('Reconciliation statement', ['account', 'from', 'to'], ['account', 'to']),
+    needs: 'recon.read',
+    formats: bothOf(reconciliationStatement),
+  },
+  settlement_proof: {
+    ...about('Settlement proof', ['from', 'to', 'gateway']),
+    needs: 'recon.read',
+    formats: bothOf(settlementProof),
+  },
+  exceptions: {
+    ...about('Exceptions', ['from', 'to', 'kind', 'state']),
+    needs: 'recon.read',
+    formats: bothOf(exceptionsTable),
+  },
+  matches: {
+    ...about('Matches', ['from', 'to', 'gateway', 'kind']),
+    needs: 'recon.read',
+    formats: bothOf(matchesTable),
   },
   audit_trail: { ...about('Audit trail', []), formats: { csv: auditTrail } },
 } as const satisfies Record<string, Report>

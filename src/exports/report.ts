@@ -73,7 +73,7 @@ export type Pieces = AsyncGenerator<string | Uint8Array, Outcome>
 export type Maker = (books: Books, asked: Parameters) => Pieces
 
 /** Who may read the report: a permission of the API. */
-export type Needs = 'exports.read' | 'receipts.read' | 'payments.read'
+export type Needs = 'exports.read' | 'receipts.read' | 'payments.read' | 'recon.read'
 
 export interface Report {
   title: string

@@ -17,6 +17,11 @@ export function decimalOf(books: Books, minor: bigint, currency: string): Cell {
   return { plain: formatDecimal(minor, currency, digitsOf(books, currency)) }
 }
 
+/** The same of a currency that others told; nothing where it is none of these books. */
+export function knownDecimal(books: Books, minor: bigint, currency: string): Cell {
+  return books.exponents.has(currency) ? decimalOf(books, minor, currency) : null
+}
+
 /** The table as CSV: a header, then its rows, and nothing else. */
 export function csvOf(table: Table): Maker {
   return async function* csv(books, asked) {

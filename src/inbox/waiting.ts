@@ -18,6 +18,7 @@ export type Work =
   | 'offline_imports'
   | 'recon_files'
   | 'recon_runs'
+  | 'recon_trials'
   | 'recon_fetches'
   | 'recon_turns'
   | 'recon_emails'
@@ -104,6 +105,12 @@ const DUE: Readonly<Record<Work, string>> = {
                       from offline_imports where state = 'committing' group by org_id`,
   recon_runs: `select org_id, count(*)::integer as due, min(asked_at) as oldest
                  from recon_runs where state <> 'done' and next_try_at <= now() group by org_id`,
+  // Asked for, or left by a worker that died.
+  recon_trials: `select org_id, count(*)::integer as due, min(asked_at) as oldest
+                   from recon_trials
+                  where state = 'waiting' and next_try_at <= now()
+                     or state = 'running' and alive_until <= now()
+                  group by org_id`,
   recon_files: `select org_id, count(*)::integer as due, min(next_try_at) as oldest
                   from recon_files
                  where state = 'loading' and next_try_at <= now()

@@ -5,7 +5,8 @@ import { DEFAULT_RULES, type Rules } from './match/rules.ts'
 /** The version of the rules that hold where nobody made any. */
 const DEFAULT_VERSION = 0
 
-interface Kept {
+/** Rules as they are stored: amounts as text. */
+export interface Kept {
   tolerance: { below: string; above: string; basisPoints: string }
   window: Rules['window']
   dueAfter: number
@@ -28,17 +29,30 @@ export async function rulesOf(
   if (row === undefined) {
     return { version: DEFAULT_VERSION, rules: DEFAULT_RULES }
   }
-  const { below, above, basisPoints } = row.rules.tolerance
+  return { version: row.version, rules: rulesOfKept(row.rules) }
+}
+
+export function rulesOfKept(kept: Kept): Rules {
+  const { below, above, basisPoints } = kept.tolerance
   return {
-    version: row.version,
-    rules: {
-      ...row.rules,
-      tolerance: {
-        below: BigInt(below),
-        above: BigInt(above),
-        basisPoints: BigInt(basisPoints),
-      },
+    ...kept,
+    tolerance: {
+      below: BigInt(below),
+      above: BigInt(above),
+      basisPoints: BigInt(basisPoints),
     },
+  }
+}
+
+export function keptOf(rules: Rules): Kept {
+  const { below, above, basisPoints } = rules.tolerance
+  return {
+    tolerance: { below: `${below}`, above: `${above}`, basisPoints: `${basisPoints}` },
+    window: rules.window,
+    dueAfter: rules.dueAfter,
+    bankWindow: rules.bankWindow,
+    holidays: [...rules.holidays],
+    subset: rules.subset,
   }
 }
 
@@ -48,20 +62,11 @@ export async function addRules(
   rules: Rules,
   by: { actor: string; reason: string },
 ): Promise<number> {
-  const { below, above, basisPoints } = rules.tolerance
-  const kept: Kept = {
-    tolerance: { below: `${below}`, above: `${above}`, basisPoints: `${basisPoints}` },
-    window: rules.window,
-    dueAfter: rules.dueAfter,
-    bankWindow: rules.bankWindow,
-    holidays: [...rules.holidays],
-    subset: rules.subset,
-  }
   const [made] = await trx.query<{ version: number }>(
     `insert into recon_rules (org_id, version, rules, made_by, reason)
      select $1, coalesce(max(version), 0) + 1, $2, $3, $4 from recon_rules where org_id = $1
      returning version`,
-    [trx.scope, JSON.stringify(kept), by.actor, by.reason],
+    [trx.scope, JSON.stringify(keptOf(rules)), by.actor, by.reason],
   )
   return made?.version ?? DEFAULT_VERSION
 }

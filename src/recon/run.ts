@@ -1,12 +1,9 @@
 /** A run: files taken in, matched and explained, part by part; one that was cut off goes on. */
-import type { IsoDate } from '../base/clock.ts'
 import type { Database, Trx } from '../base/db.ts'
-import { idsFrom } from '../base/ids.ts'
 import { postCredits } from './books.ts'
 import { tellCharges } from './charges.ts'
 import { decideGroup } from './match/decide.ts'
 import { decideFallbacks } from './match/fallback.ts'
-import { addDays } from './match/days.ts'
 import { decideOpen, openBankLines, writeBankMatches } from './passes/bank.ts'
 import { FROM_THE_FIRST_BATCH, loadBatches } from './passes/batches.ts'
 import { endOldBreaks, writeBreaks } from './passes/breaks.ts'
@@ -14,7 +11,7 @@ import { FROM_THE_FIRST, loadLate, type After } from './passes/late.ts'
 import { ROWS_TOGETHER, takeLines, writeMatches } from './passes/matches.ts'
 import { carryRecords, SIDES, type SideName } from './passes/records.ts'
 import { countParts, loadGroups, loadWanting } from './passes/residual.ts'
-import { isPosting, loadRun, type Run, type Step } from './runs.ts'
+import { firstIds, isPosting, loadRun, type Run, type Step } from './runs.ts'
 
 /**
  * Does the next part of the organisation's run in a transaction of its own; false where there is
@@ -57,11 +54,8 @@ export async function goOn(db: Database, orgId: number): Promise<boolean> {
   )
 }
 
-/** Records older than this before the last run's day were carried by it, if they are open. */
-const LOOK_BACK_DAYS = 45
-
 /** Does a part and moves the run on. */
-async function doPart(trx: Trx, run: Run): Promise<void> {
+export async function doPart(trx: Trx, run: Run): Promise<void> {
   const { step } = run
   switch (step) {
     case 'lines':
@@ -128,18 +122,11 @@ async function partOfLines(trx: Trx, run: Run): Promise<void> {
 }
 
 const SIDE_NAMES = Object.keys(SIDES).filter((name): name is SideName => name in SIDES)
-const PREFIXES = {
-  payments: 'pmt',
-  refunds: 'rfd',
-  refunds_back: 'rfd',
-  transfers: 'trf',
-  disputes: 'dsp',
-} as const satisfies Readonly<Record<SideName, Parameters<typeof idsFrom>[0]>>
 
 async function partOfRecords(trx: Trx, run: Run): Promise<void> {
   const { progress } = run
   const side = progress.side ?? SIDE_NAMES[0] ?? 'payments'
-  const after = progress.after ?? (await firstId(trx, run, side))
+  const after = progress.after ?? (await firstIds(trx, run.no))[side]
   const looked = await carryRecords(trx, run.no, side, { after, asOf: run.asOf })
   progress.records += looked.open
   if (looked.last !== null) {
@@ -154,18 +141,6 @@ async function partOfRecords(trx: Trx, run: Run): Promise<void> {
   }
   progress.side = following
   delete progress.after
-}
-
-/** What is older was carried by the run before, as far as it was open. */
-async function firstId(trx: Trx, run: Run, side: SideName): Promise<string> {
-  const [before] = await trx.query<{ as_of: IsoDate }>(
-    `select as_of from recon_runs
-      where org_id = $1 and run_no < $2 and state = 'done' order by run_no desc limit 1`,
-    [trx.scope, run.no],
-  )
-  return before === undefined
-    ? ''
-    : idsFrom(PREFIXES[side], Date.parse(addDays(before.as_of, -LOOK_BACK_DAYS)))
 }
 
 async function partOfResidual(trx: Trx, run: Run): Promise<void> {

@@ -2,8 +2,9 @@
 import { delayAfter } from '../base/backoff.ts'
 import type { IsoDate } from '../base/clock.ts'
 import type { Database, Trx } from '../base/db.ts'
-import { newId } from '../base/ids.ts'
+import { idsFrom, newId } from '../base/ids.ts'
 import { Problem } from '../base/problem.ts'
+import { addDays } from './match/days.ts'
 import type { Rules } from './match/rules.ts'
 import type { BatchKey } from './passes/batches.ts'
 import type { SideName } from './passes/records.ts'
@@ -62,7 +63,7 @@ export interface Run {
   rules: Rules
 }
 
-const NOTHING: Progress = { lines: 0, matched: 0, records: 0, breaks: 0, gone: 0 }
+export const NOTHING: Progress = { lines: 0, matched: 0, records: 0, breaks: 0, gone: 0 }
 
 /**
  * Asks for a run over files that no run has taken in. Throws `conflict` while another one of the
@@ -113,6 +114,35 @@ export async function loadRun(trx: Trx): Promise<Run | null> {
   const { rules } = await rulesOf(trx, row.rules_version)
   const { run_no: no, as_of: asOf, step, progress } = row
   return { no, asOf, step, progress, rules }
+}
+
+/** Records older than this before the last run's day were carried by it, if they are open. */
+export const LOOK_BACK_DAYS = 45
+
+const PREFIXES = {
+  payments: 'pmt',
+  refunds: 'rfd',
+  refunds_back: 'rfd',
+  transfers: 'trf',
+  disputes: 'dsp',
+} as const satisfies Readonly<Record<SideName, Parameters<typeof idsFrom>[0]>>
+
+/** From where a run looks through each side: what is older was carried before, if it was open. */
+export async function firstIds(trx: Trx, runNo: number): Promise<Record<SideName, string>> {
+  const [before] = await trx.query<{ as_of: IsoDate }>(
+    `select as_of from recon_runs
+      where org_id = $1 and run_no < $2 and state = 'done' order by run_no desc limit 1`,
+    [trx.scope, runNo],
+  )
+  const from = before && Date.parse(addDays(before.as_of, -LOOK_BACK_DAYS))
+  const first = (side: SideName) => (from === undefined ? '' : idsFrom(PREFIXES[side], from))
+  return {
+    payments: first('payments'),
+    refunds: first('refunds'),
+    refunds_back: first('refunds_back'),
+    transfers: first('transfers'),
+    disputes: first('disputes'),
+  }
 }
 
 /** From half a second to ten minutes, for ever: nothing is given up that a repair may mend. */

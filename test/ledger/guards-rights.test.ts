@@ -216,6 +216,8 @@ describe('the application’s role', () => {
       'note_people_audit',
       'post_entries',
       'recon_open_load',
+      'recon_open_trial',
+      'recon_weigh_trial',
     ])
     const parts = await owner.query<{ call: string }>(
       `select format('select %I(%s)', proname, (

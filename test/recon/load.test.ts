@@ -70,14 +70,16 @@ describe('the writer of lines', () => {
     const csv = (rows: readonly string[]) => piecesOf(razorpayCsv([...rows]), 1_000_000)
     expect(await load(11, csv(told))).to.deep.equal({ fresh: 60_002, known: 0 })
     const repeated = await books.read<{ repeated: number; row_no: number }>(
-      'select repeated, row_no from settlement_lines where file_no = 11 and repeated > 0 order by 1',
+      `select repeated, row_no from settlement_lines where file_no = 11 and repeated > 0
+        order by 1`,
     )
     expect(repeated).to.deep.equal([
       { repeated: 1, row_no: 50_002 },
       { repeated: 2, row_no: 60_003 },
     ])
     const later = Array.from({ length: 46_000 }, (_, number) => razorpayRow(200_000 + number))
-    const again = await load(12, csv([...later, ...lines.slice(-10), first, first, first, first]))
+    const known = [...lines.slice(-10), first, first, first, first]
+    const again = await load(12, csv([...later, ...known]))
     expect(again).to.deep.equal({ fresh: 46_001, known: 13 })
   })
 

@@ -4,6 +4,7 @@ import { AS_OF } from '../../scripts/recon/lives.ts'
 import { FILE_NO, loadFiles, writeBooks } from '../../scripts/recon/books.ts'
 import { corpusOf, type Corpus } from '../../scripts/recon/corpus.ts'
 import { judge } from '../../scripts/recon/judge.ts'
+import { isWhole, totalsOf } from '../../scripts/recon/totals.ts'
 import type { Database } from '../../src/base/db.ts'
 import { Problem } from '../../src/base/problem.ts'
 import { goOn } from '../../src/recon/run.ts'
@@ -82,10 +83,13 @@ describe('a run of the reconciliation', () => {
     const corpus = corpusOf('test', 3000)
     const faults = await load(corpus)
     await run(ALL)
-    const judged = await books.database.asOwner(async (client) => {
+    const [judged, totals] = await books.database.asOwner(async (client) => {
       await client.query(`set bahi.org_id = '${ORG}'`)
-      return await judge(client, corpus, faults)
+      return [await judge(client, corpus, faults), await totalsOf(client, corpus, faults)] as const
     })
+    expect(totals.filter((one) => !isWhole(one))).to.deep.equal([])
+    expect(totals.some(({ refused }) => refused > 0n)).to.equal(true)
+    expect(totals.map(({ source }) => source)).to.include('statement')
     expect(judged.wrong).to.equal(0)
     expect(judged.matched).to.equal(judged.decidable)
     expect(judged.accounted).to.equal(judged.rows)

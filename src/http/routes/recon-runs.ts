@@ -5,6 +5,7 @@ import type { Parts } from '../../base/parts.ts'
 import { filesToRun, findRun, listMatches, listRuns } from '../../recon/found.ts'
 import { addRules, rulesOf } from '../../recon/rules.ts'
 import { askRun } from '../../recon/runs.ts'
+import { askTrial, findTrial } from '../../recon/trials.ts'
 import { pageOf } from '../answers.ts'
 import { idOfKind, isoDate, limit } from '../input.ts'
 import { line } from '../line.ts'
@@ -19,6 +20,7 @@ import {
   rulesView,
   runView,
 } from '../recon-run-view.ts'
+import { reconTrial, trialView } from '../recon-trial-view.ts'
 import { ringAfter } from '../ring-after.ts'
 
 const tag = 'Reconciliation'
@@ -51,15 +53,35 @@ function startOperation({ bells }: Parts): Operation {
           })
           .optional()
           .meta({ description: 'What is due before it and not there is missing; else today.' }),
+        dry_run: z.boolean().default(false).meta({
+          description: 'Only say what it would find: a trial, which changes nothing.',
+        }),
       }),
-      answers: { 202: { what: 'Asked for; a job does it part by part.', body: reconRun } },
-      problems: ['run_going'],
+      answers: {
+        202: {
+          what: 'Asked for; a job does it part by part. A trial for a dry run.',
+          body: z.union([reconRun, reconTrial]),
+        },
+      },
+      problems: ['run_going', 'limit_reached'],
     },
     {
       queue: null,
       async write(trx, { body, principal, response }) {
-        const files = await filesToRun(trx)
         const asOf = body.as_of ?? indianDate(new Date())
+        if (body.dry_run) {
+          const { rules } = await rulesOf(trx)
+          const trialId = await askTrial(trx, {
+            rules,
+            asOf,
+            period: null,
+            actor: principal.subject,
+          })
+          ringAfter(response, bells, 'try-recon')
+          const headers = { Location: `/v1/recon/trials/${trialId}` }
+          return { status: 202, headers, body: trialView(await findTrial(trx, trialId)) }
+        }
+        const files = await filesToRun(trx)
         const runId = await askRun(trx, { files, asOf, actor: principal.subject })
         ringAfter(response, bells, 'reconcile')
         const headers = { Location: `/v1/recon/runs/${runId}` }
