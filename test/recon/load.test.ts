@@ -62,8 +62,8 @@ describe('the writer of lines', () => {
     expect(await load(1, piecesOf(rows(0, 2000)))).to.deep.equal({ fresh: 2000, known: 0 })
   })
 
-  it('counts what stands twice, or was there before, in whichever part of a long file', async () => {
-    // Some 45,000 lines are a part. The first is told again in the second part, and in the last.
+  it('counts what stands twice, or was there before, in any part of a long file', async () => {
+    // Some 22,000 lines are a part. The first is told again in the second part, and in the last.
     const lines = Array.from({ length: 60_000 }, (_, number) => razorpayRow(10_000 + number))
     const first = lines[0] ?? ''
     const told = [...lines.slice(0, 50_000), first, ...lines.slice(50_000), first]
