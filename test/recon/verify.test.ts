@@ -108,7 +108,7 @@ describe('the verification of a reconciliation', () => {
       `update payments set fee = fee - 7 where gateway_payment_id = 'pay_1'`,
     )
     expect(findings).to.have.length(1)
-    expect(findings[0]).to.match(/^clearing account: razorpay INR: 7 of /)
+    expect(findings[0]).to.match(/^clearing account: razorpay INR: 7 minor units /)
   })
 
   it('finds a match that stands and whose entry was reversed, until it is taken apart', async () => {

@@ -87,13 +87,14 @@ export const BANK_CHECKS: readonly { check: string; sql: string }[] = [
   {
     check: 'bank entries and matches',
     sql: `select format('entry %s credits the bank, and %s bank lines stand behind it', e.entry_no,
-                   m.lines) as detail
+                   coalesce(m.lines, 0)) as detail
             from journal_entries e
-           cross join lateral (
-             select count(distinct (file_no, row_no)) as lines from recon_bank_matches
-              where org_id = $1 and entry_no = e.entry_no and undone_at is null
-           ) m
-           where e.org_id = $1 and e.kind = 'bank_credited' and m.lines <> 1
+            left join (
+              select entry_no, count(distinct (file_no, row_no)) as lines from recon_bank_matches
+               where org_id = $1 and entry_no is not null and undone_at is null
+               group by entry_no
+            ) m on m.entry_no = e.entry_no
+           where e.org_id = $1 and e.kind = 'bank_credited' and m.lines is distinct from 1
              and not exists (select from journal_entries v
                               where v.org_id = $1 and v.reverses = e.entry_no)`,
   },
