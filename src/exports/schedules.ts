@@ -39,7 +39,7 @@ const RUNS_MAX = 12
 
 /**
  * Makes a schedule that begins with the next such day after `today`. Throws what `assertOffered`
- * throws, `invalid_request` where a recipient is no active user, and `limit_reached`.
+ * throws, `report_unfit` where a recipient is no active user, and `limit_reached`.
  */
 export async function createSchedule(
   trx: Trx,
@@ -55,7 +55,7 @@ export async function createSchedule(
   const unknown = asked.recipients.find((id) => !users.some((user) => user.user_id === id))
   if (unknown !== undefined) {
     const detail = `${unknown} is no active user, and who gets the email has to sign in.`
-    throw new Problem('invalid_request', { detail, moved: 'no' })
+    throw new Problem('report_unfit', { detail, moved: 'no' })
   }
   const [{ count } = { count: 0 }] = await trx.query<{ count: number }>(
     `select count(*)::integer as count from export_schedules

@@ -2,7 +2,7 @@
 import type { Database } from '../base/db.ts'
 import { GATEWAY_NAMES } from '../gateways/fact.ts'
 import { FINDINGS_MAX, type Finding } from '../ledger/checks/finding.ts'
-import { proveClearing } from './clearing-proof.ts'
+import { proveClearing } from './passes/clearing-proof.ts'
 import { BANK_CHECKS } from './passes/verify.ts'
 
 /**

@@ -64,7 +64,7 @@ function createOperation(publicUrl: () => string): Operation {
       body,
       key: 'optional',
       answers: { 201: { what: 'It begins with the next such day.', body: exportSchedule } },
-      problems: ['limit_reached'],
+      problems: ['limit_reached', 'report_unfit'],
     },
     {
       queue: null,
