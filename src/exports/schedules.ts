@@ -46,6 +46,10 @@ export async function createSchedule(
   asked: NewSchedule,
   who: { actor: string; today: IsoDate },
 ): Promise<string> {
+  if (asked.every === 'week' && asked.on_day > 7) {
+    const detail = 'A week has the days 1 to 7, of which 1 is Monday.'
+    throw new Problem('report_unfit', { detail, moved: 'no' })
+  }
   assertOffered(onDay(asked, who.today))
   const users = await trx.query<{ user_id: string }>(
     `select user_id from users

@@ -42,10 +42,6 @@ const body = z
       .max(20)
       .meta({ description: 'Users; they get a link and sign in to follow it.' }),
   })
-  .refine((one) => one.every === 'month' || one.on_day <= 7, {
-    path: ['on_day'],
-    error: 'must be a day of the week, from 1 to 7',
-  })
   .meta({ id: 'NewExportSchedule' })
 
 export function exportScheduleOperations(publicUrl: () => string): Operation[] {
