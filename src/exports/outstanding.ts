@@ -31,8 +31,9 @@ const TOGETHER = 2000
 
 /**
  * A posting and a line stand for the same money where a reconciliation posted the one for the
- * other, where a resolution of the line did, or where the line names the bank's reference of a transfer or a cheque, in that amount.
- * What was posted and taken back again is neither here nor there.
+ * other, where a resolution of the line did, or where the line names the bank's reference of a
+ * transfer or a cheque, in that amount. What was posted and taken back again is neither here nor
+ * there.
  */
 const SIDES = `
   with postings_here as (

@@ -138,9 +138,9 @@ export function reportOf(name: ReportName): Report {
 }
 
 /**
- * Throws `report_unfit` (moved: no) for a format that the report does not come in, for a parameter that it
- * does not take or cannot do without, for days in the wrong order, and for an instant `known` where
- * it tells only what is known now.
+ * Throws `report_unfit` (moved: no) for a format that the report does not come in, for a parameter
+ * that it does not take or cannot do without, for days in the wrong order, and for an instant
+ * `known` where it tells only what is known now.
  */
 export function assertOffered(
   { report, format, parameters }: Asked,

@@ -42,8 +42,8 @@ async function verifyClearing(db: Database, orgId: number): Promise<Finding[]> {
     )
     if (proof.remainder !== 0n) {
       const detail =
-        `${gateway} ${currency}: ${proof.remainder} minor units are explained by no record, line, ` +
-        'settlement or entry'
+        `${gateway} ${currency}: ${proof.remainder} minor units are explained by no record, ` +
+        'line, settlement or entry'
       findings.push({ check: 'clearing account', detail })
     }
   }

@@ -111,7 +111,7 @@ describe('the verification of a reconciliation', () => {
     expect(findings[0]).to.match(/^clearing account: razorpay INR: 7 minor units /)
   })
 
-  it('finds a match that stands and whose entry was reversed, until it is taken apart', async () => {
+  it('finds a match whose entry was reversed, until it is taken apart', async () => {
     const [match] = await books.read<{ entry_no: bigint }>(
       `select entry_no from recon_bank_matches where file_no = 2 and row_no = 2`,
     )

@@ -124,7 +124,8 @@ async function select(books: Books, asked: Parameters, after: string): Promise<R
             and ($12::text[] is null or ${SEVERITY} = any($12))
             and ($13::text is null or case $13 when 'true' then c.due_at <= now()
                                                 else c.due_at > now() end)
-            and ($14::bigint is null or e.amount >= $14) and ($15::bigint is null or e.amount <= $15)
+            and ($14::bigint is null or e.amount >= $14)
+            and ($15::bigint is null or e.amount <= $15)
           order by e.exception_id limit $7`,
         [
           books.orgId,

@@ -16,7 +16,7 @@ export function isOfDifferences(code: string): boolean {
   return ACCOUNTS.has(code)
 }
 
-/** Every line of the accounts of differences is a write-off, what takes one back, or a year's end. */
+/** What the accounts of differences take: a write-off, what takes one back, and a year's end. */
 const EXPLAINED: ReadonlySet<EntryKind> = new Set([
   'difference_written_off',
   'reversal',

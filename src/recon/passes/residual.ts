@@ -155,25 +155,8 @@ function groupsOf(rows: readonly NamedRow[]): Group[] {
   return [...groups.values()]
 }
 
-/** Lines that name nothing our books know, each with the open records that it could mean. */
-export async function loadWanting(
-  trx: Trx,
-  lines: readonly Line[],
-  rules: Rules,
-): Promise<Wanting[]> {
-  const windows = lines.map((line) => windowOf(line, rules))
-  const references = lines.map((line) => bankReferenceOf(line))
-  const rows = await trx.query<{ place: number; how: How; record: RecordRow }>(
-    `select w.place::integer - 1 as place, c.how,
-            to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
-              'tax', c.tax::text) as record
-       from unnest($2::integer[], $3::integer[], $4::date[], $5::date[], $6::text[], $7::text[])
-              with ordinality as w (file_no, row_no, first, last, reference, as_told, place)
-      cross join lateral (
-        select * from settlement_lines
-         where org_id = $1 and file_no = w.file_no and row_no = w.row_no limit 1
-      ) l
-      cross join lateral (
+/** What the line `l` could mean, in each way that there is. */
+const CANDIDATES = `cross join lateral (
         (select 'order' as how, r.* from recon_open_records r
           where r.order_ref = l.order_ref and r.org_id = $1 and r.gateway = l.gateway
             and r.account = l.account and r.kind = ${KIND_OF_RECORD}
@@ -199,7 +182,27 @@ export async function loadWanting(
             and r.reversal = ${IS_REVERSAL} and r.currency = l.currency
             and (w.first is null or r.occurred_on between w.first and w.last)
           order by r.record_id limit ${CANDIDATES_MAX})
-      ) c
+      ) c`
+
+/** Lines that name nothing our books know, each with the open records that it could mean. */
+export async function loadWanting(
+  trx: Trx,
+  lines: readonly Line[],
+  rules: Rules,
+): Promise<Wanting[]> {
+  const windows = lines.map((line) => windowOf(line, rules))
+  const references = lines.map((line) => bankReferenceOf(line))
+  const rows = await trx.query<{ place: number; how: How; record: RecordRow }>(
+    `select w.place::integer - 1 as place, c.how,
+            to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
+              'tax', c.tax::text) as record
+       from unnest($2::integer[], $3::integer[], $4::date[], $5::date[], $6::text[], $7::text[])
+              with ordinality as w (file_no, row_no, first, last, reference, as_told, place)
+      cross join lateral (
+        select * from settlement_lines
+         where org_id = $1 and file_no = w.file_no and row_no = w.row_no limit 1
+      ) l
+      ${CANDIDATES}
       -- What a person took apart only a person puts together again.
       where not exists (
         select from recon_matches u
