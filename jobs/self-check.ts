@@ -1,7 +1,8 @@
 /** Checks the next slice of each organisation's books that is due; freezes what does not agree. */
 import { organisationsWith } from '../src/inbox/waiting.ts'
 import { selfCheck } from '../src/ledger/checks/self-check.ts'
-import { noteSelfChecks } from '../src/ledger/checks/self-check-state.ts'
+import { noteAtEnd, noteSelfChecks } from '../src/ledger/checks/self-check-state.ts'
+import { verifyRecon } from '../src/recon/verify.ts'
 import type { Job } from './job.ts'
 
 export const selfCheckJob: Job = {
@@ -13,7 +14,10 @@ export const selfCheckJob: Job = {
       }
       try {
         const run = await selfCheck(db, orgId)
-        for (const { check, detail, accountId, entryNo } of run?.news ?? []) {
+        // Whole at the end of a round, which takes longer the more there is.
+        const others =
+          run?.isRoundDone === true ? await noteAtEnd(db, orgId, await verifyRecon(db, orgId)) : []
+        for (const { check, detail, accountId, entryNo } of [...(run?.news ?? []), ...others]) {
           const journalEntry = entryNo === null ? undefined : `je_${entryNo}`
           log.error({ orgId, check, accountId, journalEntry }, `the books do not agree: ${detail}`)
         }

@@ -17,6 +17,7 @@ import { verifyEntries } from '../src/ledger/checks/verify-entries.ts'
 import { verifyPeople } from '../src/ledger/checks/verify-people.ts'
 import { verifyLedger } from '../src/ledger/checks/verify.ts'
 import { verifyOffline } from '../src/offline/verify.ts'
+import { verifyRecon } from '../src/recon/verify.ts'
 import { startStack } from './stack.ts'
 
 export interface Verification {
@@ -64,7 +65,11 @@ export async function verifyBooks(
     const people = await verifyPeople(db, orgId)
     const findings = [...ledger.findings, ...seals.findings, ...people.findings]
     if (extent.chainOnly !== true) {
-      findings.push(...(await verifyDonations(db, orgId)), ...(await verifyOffline(db, orgId)))
+      findings.push(
+        ...(await verifyDonations(db, orgId)),
+        ...(await verifyOffline(db, orgId)),
+        ...(await verifyRecon(db, orgId)),
+      )
       const accepted = await listAccepted(db, orgId)
       verification.accepted.push(...accepted.map((detail) => ({ organisation: slug, detail })))
     }

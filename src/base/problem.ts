@@ -78,6 +78,7 @@ export const PROBLEMS = {
   last_admin: [422, 'The organisation needs an active admin'],
   webhook_disabled: [422, 'The webhook subscription is disabled'],
   webhook_limit: [422, 'There are more subscriptions, secrets or messages than are possible'],
+  report_unfit: [422, 'The report cannot be had so'],
   recon_not_equal: [422, 'The two sides are not the same money'],
   rate_limited: [429, 'Too many requests in this window of time'],
   internal: [500, 'Something failed on our side'],

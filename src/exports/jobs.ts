@@ -61,7 +61,7 @@ export async function askExport(
   who: { actor: string; knownAt: Date | null },
   run: ScheduledRun | null = null,
 ): Promise<string | null> {
-  assertOffered(asked)
+  assertOffered(asked, who.knownAt)
   const open = await trx.query(
     `select 1 from export_jobs where org_id = $1 and state in ('waiting', 'running') limit $2`,
     [trx.scope, OPEN_MAX],

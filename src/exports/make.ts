@@ -41,7 +41,7 @@ export class Disagreement extends Error {
  * The export's bytes as they are made, then its manifest. `through` is the last entry that it
  * reads; `onRows` hears how many rows there are so far.
  * Throws `Disagreement` at the end where what was written is not what the books hold, and what the
- * report refuses: `not_found`, `limit_reached`, `invalid_request`.
+ * report refuses: `not_found`, `limit_reached`, `report_unfit`.
  */
 export async function* makeExport(
   db: Database,

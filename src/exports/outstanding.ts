@@ -31,8 +31,9 @@ const TOGETHER = 2000
 
 /**
  * A posting and a line stand for the same money where a reconciliation posted the one for the
- * other, or where the line names the bank's reference of a transfer or a cheque, in that amount.
- * What was posted and taken back again is neither here nor there.
+ * other, where a resolution of the line did, or where the line names the bank's reference of a
+ * transfer or a cheque, in that amount. What was posted and taken back again is neither here nor
+ * there.
  */
 const SIDES = `
   with postings_here as (
@@ -71,13 +72,20 @@ const SIDES = `
       join (select file_no, row_no, amount, unnest(tokens) as token from lines_here) l
         on l.token = r.token and l.amount = r.amount
      order by r.entry_no, l.file_no, l.row_no
+  ), resolved as (
+    select r.entry_no, c.file_no, c.row_no
+      from recon_closed_lines c
+      join recon_resolutions r on r.org_id = c.org_id and r.resolution_id = c.resolution_id
+     where c.org_id = $1 and c.side = 'bank' and r.state = 'done' and r.entry_no is not null
   ), pairs as (
-    select 1 as rank, * from posted union all select 2, * from named
+    select 1 as rank, * from posted union all select 2, * from resolved
+     union all select 3, * from named
   ), by_line as (
     -- Of two postings for one line, and of two lines for one posting, the first; whole pairs only.
     select distinct on (c.file_no, c.row_no) c.rank, c.entry_no, c.file_no, c.row_no
       from pairs c
-      join postings_here p on p.entry_no = c.entry_no
+      join (select entry_no, sum(amount) as amount from postings_here group by entry_no) p
+        on p.entry_no = c.entry_no
       join lines_here l
         on l.file_no = c.file_no and l.row_no = c.row_no and l.amount = p.amount
      where c.entry_no not in (select entry_no from taken_back)

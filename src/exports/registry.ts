@@ -15,6 +15,7 @@ import {
 } from './report.ts'
 import { accountStatement } from './reports/account-statement.ts'
 import { balanceSheet, incomeAndExpenditure } from './reports/final-accounts.ts'
+import { clearingProofTable } from './reports/clearing-proof.ts'
 import { journalCsv } from './reports/journal-csv.ts'
 import { dayBook, journal } from './reports/journal.ts'
 import { receiptsAndPayments } from './reports/receipts-and-payments.ts'
@@ -26,6 +27,21 @@ import { settlementProof } from './reports/settlement-proof.ts'
 import { settlementsTable } from './reports/settlements.ts'
 import { trialBalanceTable } from './reports/trial-balance.ts'
 import { csvOf, xlsxOf, type Table } from './tables.ts'
+
+const EXCEPTIONS_BY = [
+  'from',
+  'to',
+  'kind',
+  'state',
+  'gateway',
+  'currency',
+  'owner',
+  'unowned',
+  'severity',
+  'overdue',
+  'amount_from',
+  'amount_to',
+] as const
 
 const bothOf = (table: Table) => ({ csv: csvOf(table), xlsx: xlsxOf(table) })
 
@@ -79,8 +95,14 @@ export const REPORTS = {
     needs: 'recon.read',
     formats: bothOf(settlementProof),
   },
+  clearing_proof: {
+    ...about('Clearing proof', ['gateway', 'currency'], ['gateway']),
+    needs: 'recon.read',
+    isOfNow: true,
+    formats: bothOf(clearingProofTable),
+  },
   exceptions: {
-    ...about('Exceptions', ['from', 'to', 'kind', 'state']),
+    ...about('Exceptions', EXCEPTIONS_BY),
     needs: 'recon.read',
     formats: bothOf(exceptionsTable),
   },
@@ -116,12 +138,19 @@ export function reportOf(name: ReportName): Report {
 }
 
 /**
- * Throws `invalid_request` for a format that the report does not come in, for a parameter that it
- * does not take or cannot do without, and for days in the wrong order.
+ * Throws `report_unfit` (moved: no) for a format that the report does not come in, for a parameter
+ * that it does not take or cannot do without, for days in the wrong order, and for an instant
+ * `known` where it tells only what is known now.
  */
-export function assertOffered({ report, format, parameters }: Asked): void {
-  const { title, formats, takes, requires } = reportOf(report)
-  const refuse = (detail: string) => new Problem('invalid_request', { detail, moved: 'no' })
+export function assertOffered(
+  { report, format, parameters }: Asked,
+  known: Date | null = null,
+): void {
+  const { title, formats, takes, requires, isOfNow } = reportOf(report)
+  const refuse = (detail: string) => new Problem('report_unfit', { detail, moved: 'no' })
+  if (known !== null && isOfNow === true) {
+    throw refuse(`The ${title} is of now: nobody keeps what was matched at another instant.`)
+  }
   if (formats[format] === undefined) {
     throw refuse(`The ${title} comes as ${Object.keys(formats).join(', ')}, not as ${format}.`)
   }

@@ -31,6 +31,13 @@ export interface Parameters {
   kind: string | null
   gateway: string | null
   state: string | null
+  /** As the list of exceptions takes them; jobs of before had none of these. */
+  owner?: string | null
+  unowned?: string | null
+  severity?: string | null
+  overdue?: string | null
+  amount_from?: string | null
+  amount_to?: string | null
 }
 
 export type ParameterName = keyof Parameters
@@ -80,6 +87,8 @@ export interface Report {
   needs: Needs
   takes: readonly ParameterName[]
   requires: readonly ParameterName[]
+  /** It tells what is known now, whatever was known at another instant. */
+  isOfNow?: true
   formats: Readonly<Partial<Record<Format, Maker>>>
 }
 
@@ -121,7 +130,7 @@ export function byCurrency(one: { currency: string }, other: { currency: string 
 export function dayOf(asked: Parameters, name: 'from' | 'to'): IsoDate {
   const day = asked[name]
   if (day === null) {
-    throw new Problem('invalid_request', { detail: `The report needs "${name}".` })
+    throw new Problem('report_unfit', { detail: `The report needs "${name}".`, moved: 'no' })
   }
   return day
 }

@@ -39,13 +39,17 @@ const RUNS_MAX = 12
 
 /**
  * Makes a schedule that begins with the next such day after `today`. Throws what `assertOffered`
- * throws, `invalid_request` where a recipient is no active user, and `limit_reached`.
+ * throws, `report_unfit` where a recipient is no active user, and `limit_reached`.
  */
 export async function createSchedule(
   trx: Trx,
   asked: NewSchedule,
   who: { actor: string; today: IsoDate },
 ): Promise<string> {
+  if (asked.every === 'week' && asked.on_day > 7) {
+    const detail = 'A week has the days 1 to 7, of which 1 is Monday.'
+    throw new Problem('report_unfit', { detail, moved: 'no' })
+  }
   assertOffered(onDay(asked, who.today))
   const users = await trx.query<{ user_id: string }>(
     `select user_id from users
@@ -55,7 +59,7 @@ export async function createSchedule(
   const unknown = asked.recipients.find((id) => !users.some((user) => user.user_id === id))
   if (unknown !== undefined) {
     const detail = `${unknown} is no active user, and who gets the email has to sign in.`
-    throw new Problem('invalid_request', { detail, moved: 'no' })
+    throw new Problem('report_unfit', { detail, moved: 'no' })
   }
   const [{ count } = { count: 0 }] = await trx.query<{ count: number }>(
     `select count(*)::integer as count from export_schedules

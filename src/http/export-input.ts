@@ -3,13 +3,18 @@ import { z } from 'zod'
 import { Problem } from '../base/problem.ts'
 import { FORMAT_NAMES, type Parameters } from '../exports/report.ts'
 import { REPORT_NAMES, reportOf, type ReportName } from '../exports/registry.ts'
-import { isoDate, numberedId } from './input.ts'
+import { SEVERITIES } from '../recon/work-policy.ts'
+import { idOfKind, isoDate, numberedId } from './input.ts'
 import { anyText } from './line.ts'
 import type { Principal } from './request.ts'
 
 export const reportName = z.enum(REPORT_NAMES)
 
 export const format = z.enum(FORMAT_NAMES).default('csv')
+
+const SOME_SEVERITIES = new RegExp(`^(${SEVERITIES.join('|')})(,(${SEVERITIES.join('|')})){0,3}$`)
+
+const amountText = z.string().regex(/^\d{1,16}$/, 'must be a whole number of minor units')
 
 const days = { from: isoDate.optional(), to: isoDate.optional() }
 
@@ -20,9 +25,19 @@ const rest = {
     .string()
     .regex(/^[A-Z][A-Z0-9]{2,11}$/)
     .optional(),
-  kind: anyText(40).optional(),
+  // Of exceptions several, parted by commas.
+  kind: anyText(400).optional(),
   gateway: anyText(20).optional(),
   state: anyText(20).optional(),
+  owner: idOfKind('usr').optional(),
+  unowned: z.literal('true').optional(),
+  severity: z
+    .string()
+    .regex(SOME_SEVERITIES, `must be some of ${SEVERITIES.join(', ')}`)
+    .optional(),
+  overdue: z.enum(['true', 'false']).optional(),
+  amount_from: amountText.optional(),
+  amount_to: amountText.optional(),
 }
 
 /** Which of them a report takes, it says itself. */
@@ -31,7 +46,7 @@ export const parameters = z.strictObject({ ...days, ...rest })
 export const restOfParameters = z.strictObject(rest)
 
 export function parametersOf(given: z.output<typeof parameters>): Parameters {
-  const { from, to, account, currency, kind, gateway, state } = given
+  const { from, to, account, currency, kind, gateway, state, ...ofExceptions } = given
   return {
     from: from ?? null,
     to: to ?? null,
@@ -40,6 +55,12 @@ export function parametersOf(given: z.output<typeof parameters>): Parameters {
     kind: kind ?? null,
     gateway: gateway ?? null,
     state: state ?? null,
+    owner: ofExceptions.owner ?? null,
+    unowned: ofExceptions.unowned ?? null,
+    severity: ofExceptions.severity ?? null,
+    overdue: ofExceptions.overdue ?? null,
+    amount_from: ofExceptions.amount_from ?? null,
+    amount_to: ofExceptions.amount_to ?? null,
   }
 }
 

@@ -7,6 +7,7 @@ import type { Beneficiary, PayoutMode } from '../gateways/asked.ts'
 import { gateways } from '../gateways/registry.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import { keyOf, loadAccounts } from '../ledger/accounts/accounts.ts'
+import { isOfDifferences } from '../ledger/core/difference-rules.ts'
 import { boundTo, type Asker, type Instruction } from './instruction.ts'
 import { findAsked, insertInstruction, type NewInstruction } from './rows.ts'
 
@@ -132,6 +133,10 @@ async function payoutAccountOf(
 export async function assertMayBear(trx: Trx, gateway: GatewayName, code: string): Promise<void> {
   if (code === `assets:payout-balance:${gateway}`) {
     const detail = `${code} is what it is paid from: say what it is paid for.`
+    throw new Problem('payout_limits', { detail, moved: 'no' })
+  }
+  if (isOfDifferences(code)) {
+    const detail = `${code} takes write-offs of the reconciliation only: say what it is paid for.`
     throw new Problem('payout_limits', { detail, moved: 'no' })
   }
   const found = await loadAccounts(trx, [{ account: code, currency: 'INR' }])

@@ -200,9 +200,13 @@ describe('an export by the calendar', () => {
   })
 
   it('is refused for who is no active user, and for a day that a week has not', async () => {
-    expect((await schedule({ recipients: [ravi.id] })).status).to.equal(400)
-    expect((await schedule({ every: 'week', on_day: 8 })).status).to.equal(400)
-    expect((await schedule({ report: 'journal', format: 'beancount' })).status).to.equal(400)
+    for (const unfit of [
+      { recipients: [ravi.id] },
+      { every: 'week', on_day: 8 },
+      { report: 'journal', format: 'beancount' },
+    ]) {
+      expect((await schedule(unfit)).json['code']).to.equal('report_unfit')
+    }
     expect((await schedule({ parameters: { from: '2026-01-01' } })).status).to.equal(400)
   })
 

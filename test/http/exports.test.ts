@@ -152,9 +152,18 @@ describe('exports', () => {
       [{ parameters: { from: '2026-05-02', to: '2026-05-01' } }, 'before'],
       [{ report: 'account_statement' }, 'needs "account"'],
       [{ report: 'audit_trail', parameters: { kind: 'manual' } }, 'no parameters'],
+      [{ report: 'clearing_proof' }, 'needs "gateway"'],
+      [
+        {
+          report: 'clearing_proof',
+          parameters: { gateway: 'razorpay' },
+          known_at: '2026-05-01T00:00:00Z',
+        },
+        'of now',
+      ],
     ] as const) {
       const refused = await ask(body)
-      expectRefused(refused, 'invalid_request')
+      expectRefused(refused, 'report_unfit')
       expect(refused.json['detail']).to.contain(words)
     }
     const missing = await service.call('GET', '/v1/reports/account_statement?account=acc_999')

@@ -6,7 +6,7 @@ import type { JobName } from '../../src/base/queue.ts'
 import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { post } from '../../src/ledger/posting/post.ts'
-import { draftOf } from '../ledger/books.ts'
+import { credit, debit, draftOf } from '../ledger/books.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { GATEWAYS_URL, startTestService, type TestService } from '../support/service.ts'
 
@@ -144,5 +144,36 @@ describe('the self-check job', () => {
     expect(
       (await service.parts.db.transact(3, async (trx) => await post(trx, [draftOf('c')])))[0],
     ).to.deep.equal({ status: 'posted', entryNo: 3n })
+  })
+
+  it('ends a round with what stands on the clearing accounts, and tells it once', async () => {
+    const lines = [debit('assets:clearing:razorpay', 5n), credit('assets:bank:main', 5n)]
+    await service.parts.db.transact(
+      3,
+      async (trx) => await post(trx, [{ ...draftOf('of-clearing'), lines }]),
+      { queue: 'journal' },
+    )
+    await service.rows(`insert into settlements (org_id, settlement_id, gateway, account,
+      gateway_settlement_id, amount, currency, state, began_at, settled_at,
+      settled_entry)
+      select 3, 'stl_x', 'razorpay', 'acc', 'setl_x', 700, 'INR', 'processed', now(),
+             now(), entry_no
+        from journal_entries where org_id = 3 limit 1`)
+    const [before] = await service.rows(
+      `select count(*)::integer as n from self_check_findings where org_id = 3`,
+    )
+    expect(before).to.deep.equal({ n: 0 })
+    for (const round of [1, 2]) {
+      await service.rows(`update self_checks set due_at = now() where org_id = 3`)
+      await selfCheckJob.run(service.jobParts)
+      const found = await service.rows(
+        `select check_name, differences from self_check_findings
+           join self_checks using (org_id) where org_id = 3`,
+      )
+      expect(found, `round ${round}`).to.deep.equal([
+        { check_name: 'clearing account', differences: 1 },
+      ])
+    }
+    await service.rows(`delete from settlements where org_id = 3`)
   })
 })

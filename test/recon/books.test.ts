@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { openAccount } from '../../src/ledger/accounts/open-accounts.ts'
 import type { Database } from '../../src/base/db.ts'
+import type { Fact } from '../../src/gateways/fact.ts'
 import { goOn } from '../../src/recon/run.ts'
 import { PAYMENT_CHECKS } from '../../src/payments/verify.ts'
 import { openBooks, ORG, type Books } from '../ledger/books.ts'
@@ -244,6 +245,28 @@ describe('what a reconciliation posts', () => {
     for (const { check, sql } of PAYMENT_CHECKS) {
       expect(await books.read(sql, [ORG]), check).to.deep.equal([])
     }
+  })
+
+  it('ties a line that names nothing by the bank’s reference, and says that it did', async () => {
+    const fileNo = nextFile()
+    const twins = ['pay_rrn_1', 'pay_rrn_2', 'pay_rrn_3'].map(
+      (id, at) => ({ ...captured(id, 77_700n), bankReference: `00412345678${at}` }) as Fact,
+    )
+    await tell(books, ...twins)
+    const line = { id: null, amount: 77_700n, settlement: null }
+    await report(books, fileNo, [
+      { ...line, utr: '4123456781' },
+      { ...line, utr: '4123456782', amount: 1n },
+    ])
+    await runOver(books, [fileNo])
+    const matched = await books.read(
+      `select p.gateway_payment_id as id, m.rule, m.agrees & 4 as reference
+         from recon_matches m join payments p on p.payment_id = m.record_id
+        where m.file_no = $1`,
+      [fileNo],
+    )
+    expect(matched).to.deep.equal([{ id: 'pay_rrn_2', rule: 'reference', reference: 4 }])
+    expect(await openBreaks(books)).to.include(`reference_mismatch line ${fileNo} 2`)
   })
 })
 

@@ -1,5 +1,6 @@
 /** Tests of what persons do with matches: they make them, take them apart, and no run undoes it. */
 import { expect } from 'chai'
+import { verifyRecon } from '../../src/recon/verify.ts'
 import { signToken } from '../../src/http/auth.ts'
 import { startTestService, type Answer, type TestService } from '../support/service.ts'
 import type { Books } from '../ledger/books.ts'
@@ -37,6 +38,7 @@ describe('a match that a person makes or undoes', () => {
   })
 
   after(async () => {
+    expect(await verifyRecon(books.db, 1)).to.deep.equal([])
     await service.stop()
   })
 
@@ -49,6 +51,19 @@ describe('a match that a person makes or undoes', () => {
       ...(more.token === undefined ? {} : { authorization: `Bearer ${more.token}` }),
     }
     return await service.call('POST', `/v1/recon/matches${path}`, { body, headers })
+  }
+
+  /** What happened to the exceptions about something, and why. */
+  async function timelineOf(subject: string): Promise<string[]> {
+    const found = await service.call(
+      'GET',
+      `/v1/recon/exceptions?subject=${encodeURIComponent(subject)}`,
+    )
+    const [{ id } = { id: 'none' }] = found.json['data'] as { id: string }[]
+    const { json } = await service.call('GET', `/v1/recon/exceptions/${id}/timeline`)
+    return (json['data'] as { what: string; detail: Record<string, string> }[]).map(
+      ({ what, detail }) => `${what} ${detail['reason'] ?? detail['because'] ?? 'run'}`,
+    )
   }
 
   async function match(lines: string[], ids: string[]): Promise<Answer> {
@@ -105,6 +120,12 @@ describe('a match that a person makes or undoes', () => {
     expect((after.json['data'] as object[])[0]).to.include({ rule: 'person' })
     expect((await undo(line)).status).to.equal(200)
     expect(await balanceOf(books, TRANSIT)).to.equal(1000n)
+    expect(await timelineOf(`bank ${file} 1`)).to.deep.equal([
+      'found run',
+      'matched seen in the dashboard',
+      'ended matched by a person',
+      'taken_apart not the same',
+    ])
   })
 
   it('is not put together by its UTR either, and is told as a thing to look at', async () => {
@@ -173,6 +194,10 @@ describe('a match that a person makes or undoes', () => {
     expect((await openBreaks(books)).filter((one) => one.includes(`line ${file}`))).to.deep.equal(
       [],
     )
+    expect(await timelineOf(`line ${file} 2`)).to.include.members([
+      'matched seen in the dashboard',
+      'ended matched by a person',
+    ])
     const parts = await undo(`${file}-2`)
     expect(parts.json).to.deep.equal({
       lines: [`${file}-2`, `${file}-3`],

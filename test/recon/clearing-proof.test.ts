@@ -10,7 +10,7 @@ import {
   PROOF_PARTS,
   proveClearing,
   type Proof,
-} from '../../src/recon/clearing-proof.ts'
+} from '../../src/recon/passes/clearing-proof.ts'
 import { undo } from '../../src/recon/undo.ts'
 import { credit, debit, openBooks, ORG, type Books } from '../ledger/books.ts'
 import {

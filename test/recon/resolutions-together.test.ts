@@ -183,6 +183,25 @@ describe('resolutions together', () => {
     expect((await as('omar', 'approver', last, {})).status).to.equal(200)
     expect(await balance(CLEARING)).to.equal(before)
     expect(await exceptionAt(id)).to.include({ state: 'open' })
+    const { json } = await service.call('GET', `/v1/recon/exceptions/${id}/timeline`)
+    const events = json['data'] as { what: string; by: string; detail: JsonObject }[]
+    expect(
+      events.map(({ what, by }) => `${what} ${by}`).filter((one) => /resol|undo/.test(one)),
+    ).to.deep.equal([
+      'resolution_asked mira',
+      'resolution_dropped omar',
+      'resolution_asked mira',
+      'resolved mira',
+      'undo_asked mira',
+      'undone mira',
+    ])
+    expect(events.find(({ what }) => what === 'resolved')?.detail).to.deep.include({
+      resolution: idIn(second),
+      action: 'write_off',
+      journal_entry: done.json['journal_entry'],
+      approved_by: done.json['approved_by'],
+    })
+    expect(events.at(-1)?.detail).to.include({ approved_by: 'omar', reason: 'it was another' })
   })
 
   it('are refused with consent where the break says something else by then', async () => {

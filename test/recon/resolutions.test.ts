@@ -108,6 +108,37 @@ describe('a resolution', () => {
     expect((await kinds()).filter((one) => one.startsWith('missing_external'))).to.have.length(1)
   })
 
+  it('is all that the accounts of differences take, whoever else posts there', async () => {
+    const [lost] = await service.rows<{ id: string }>(
+      `select 'acc_' || account_id as id from accounts where org_id = 1 and code = $1`,
+      [LOST],
+    )
+    const linesOn = (account: string) => [
+      { account, direction: 'debit', amount: 500, currency: 'INR' },
+      { account: 'equity:general-fund', direction: 'credit', amount: 500, currency: 'INR' },
+    ]
+    const entry = { effective_on: '2026-05-20', description: 'by hand' }
+    for (const account of [LOST, FOUND, lost?.id ?? '']) {
+      const lines = linesOn(account)
+      const refused = await as('mira', 'finance', '/v1/journal-entries', { ...entry, lines })
+      expectRefused(refused, 'invalid_entry')
+      expect(refused.json['detail']).to.contain('/resolve')
+      const batch = await as('mira', 'finance', '/v1/journal-entries/batch', {
+        mode: 'each',
+        entries: [{ idempotency_key: `b-${account.length}`, ...entry, lines }],
+      })
+      expect(batch.text).to.contain('invalid_entry')
+    }
+    const sound = await as('mira', 'finance', '/v1/journal-entries', {
+      ...entry,
+      lines: linesOn('expenses:bank-charges'),
+    })
+    expect(sound.status, sound.text).to.equal(201)
+    const path = `/v1/journal-entries/${idIn(sound)}/adjust`
+    const adjusted = { reason: 'to there', lines: linesOn(LOST) }
+    expectRefused(await as('mira', 'finance', path, adjusted), 'invalid_entry')
+  })
+
   it('says so when what it gave up comes after all, and ties that once it is undone', async () => {
     const listed = await service.call('GET', '/v1/recon/resolutions?action=write_off')
     const [written] = listed.json['data'] as { id: string; journal_entry: string }[]

@@ -7,10 +7,13 @@ import { readSettlement, readSettlementLine } from '../../src/gateways/payu/sett
 import { payoutFacts } from '../../src/gateways/stripe/payout.ts'
 import { refundFacts } from '../../src/gateways/stripe/refund.ts'
 import { fingerprintOf } from '../../src/payments/facts.ts'
-import { factsOfLine, settledByLines } from '../../src/recon/resolve/told-by-line.ts'
+import { factsOfLine, feeOfLine, settledByLines } from '../../src/recon/resolve/told-by-line.ts'
 import type { SubjectLine } from '../../src/recon/resolve/subject.ts'
+import { verifyRecon } from '../../src/recon/verify.ts'
+import { openBooks, ORG } from '../ledger/books.ts'
 import { payuCallback, payuVerified } from '../support/bodies.ts'
 import { PAYU } from '../support/organisation.ts'
+import { balanceOf, tell } from './told.ts'
 
 const said = (facts: readonly Fact[]) =>
   facts.map((fact) => `${fact.kind} ${fact.key} ${fingerprintOf(fact).toString('hex')}`)
@@ -55,6 +58,31 @@ describe('what a line tells', () => {
     const { facts } = gateways.payu.read(webhook, PAYU.account, confirmation)
     expect(facts).to.have.length(1)
     expect(said(factsOfLine(lineOf({})))).to.deep.equal(said(facts))
+  })
+
+  it('of the fee of a payment through PayU is booked once, whoever tells it again', async () => {
+    const books = await openBooks()
+    const line = lineOf({ amount: 100_000n, fee: 2360n, tax: 360n, net: 97_640n })
+    expect(await tell(books, ...factsOfLine(line))).to.deep.equal([null, null])
+    const told = (more: object) =>
+      readSettlementLine(PAYU.account, {
+        action: 'capture',
+        requestId: '77',
+        payuId: '403993715531077182',
+        transactionAmount: '1000.00',
+        merchantServiceFee: '20.00',
+        merchantServiceTax: '3.60',
+        requestDate: '2026-11-20 10:00:00',
+        ...more,
+      }).facts
+    expect(await tell(books, ...told({}))).to.deep.equal([null])
+    expect(await tell(books, ...feeOfLine(line))).to.deep.equal([null])
+    expect(
+      await tell(books, ...told({ requestId: '78', merchantServiceFee: '21.00' })),
+    ).to.deep.equal(['idempotency_conflict'])
+    expect(await balanceOf(books, 'assets:clearing:payu')).to.equal(97_640n)
+    expect(await verifyRecon(books.db, ORG)).to.deep.equal([])
+    await books.close()
   })
 
   it('of a settlement of PayU, and of the fee of a refund, is what PayU answers', () => {

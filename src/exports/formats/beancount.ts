@@ -87,7 +87,7 @@ function lineText(books: Books, code: string, minor: bigint, currency: string): 
 function readable(day: IsoDate): IsoDate {
   if (day < FIRST_DAY || day > LAST_DAY) {
     const detail = `beancount reads no day before ${FIRST_DAY} or after ${LAST_DAY}: ${day}.`
-    throw new Problem('invalid_request', { detail })
+    throw new Problem('report_unfit', { detail, moved: 'no' })
   }
   return day
 }

@@ -84,7 +84,7 @@ export const reconciliationStatement: Table = {
   },
 }
 
-/** Throws `not_found`, and `invalid_request` for an account that no bank keeps. */
+/** Throws `not_found`, and `report_unfit` for an account that no bank keeps. */
 async function accountOf(books: Books, accountId: number): Promise<AccountView> {
   const found = await books.db.read(books.orgId, async (trx) => await findAccount(trx, accountId))
   if (found === undefined) {
@@ -92,7 +92,7 @@ async function accountOf(books: Books, accountId: number): Promise<AccountView> 
   }
   if (!found.code.startsWith('assets:')) {
     const detail = `${found.code} is no account at a bank: a statement is held against an asset.`
-    throw new Problem('invalid_request', { detail })
+    throw new Problem('report_unfit', { detail, moved: 'no' })
   }
   return found
 }

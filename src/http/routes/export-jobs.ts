@@ -60,7 +60,7 @@ function askOperation({ bells }: Parts): Operation {
       body,
       key: 'required',
       answers: { 202: { what: 'It waits to be made.', body: exportJob } },
-      problems: ['limit_reached'],
+      problems: ['limit_reached', 'report_unfit'],
     },
     {
       queue: null,

@@ -42,10 +42,6 @@ const body = z
       .max(20)
       .meta({ description: 'Users; they get a link and sign in to follow it.' }),
   })
-  .refine((one) => one.every === 'month' || one.on_day <= 7, {
-    path: ['on_day'],
-    error: 'must be a day of the week, from 1 to 7',
-  })
   .meta({ id: 'NewExportSchedule' })
 
 export function exportScheduleOperations(publicUrl: () => string): Operation[] {
@@ -64,7 +60,7 @@ function createOperation(publicUrl: () => string): Operation {
       body,
       key: 'optional',
       answers: { 201: { what: 'It begins with the next such day.', body: exportSchedule } },
-      problems: ['limit_reached'],
+      problems: ['limit_reached', 'report_unfit'],
     },
     {
       queue: null,

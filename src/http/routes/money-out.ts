@@ -11,6 +11,7 @@ import { idOfKind } from '../input.ts'
 import { instruction, instructionView } from '../instruction-view.ts'
 import { line } from '../line.ts'
 import { operation, type Operation } from '../operation.ts'
+import { CODE_PATTERN } from '../patterns.ts'
 import { ringAfter } from '../ring-after.ts'
 
 const AMOUNT_MAX = 10_000_000_000
@@ -56,7 +57,11 @@ const payoutBody = z.strictObject({
   paid_for: z
     .string()
     .refine(isAccountCode, 'must be an account’s code such as liabilities:merchants-payable')
-    .meta({ description: 'The account of the books that bears it.', maxLength: 200 }),
+    .meta({
+      description: 'The account of the books that bears it.',
+      maxLength: 200,
+      pattern: `^${CODE_PATTERN}$`,
+    }),
   reason,
 })
 

@@ -7,7 +7,7 @@ import {
   PROOF_PARTS,
   proveClearing,
   type ProofItem,
-} from '../../recon/clearing-proof.ts'
+} from '../../recon/passes/clearing-proof.ts'
 import { currencyCode, minorUnits, pageOf } from '../answers.ts'
 import { limit } from '../input.ts'
 import { listOf } from '../list.ts'

@@ -37,7 +37,7 @@ export function reportOperations({ db }: Pick<Parts, 'db'>): Operation[] {
             body: { media: Object.values(FORMATS).map(({ media }) => media.split(';')[0] ?? '') },
           },
         },
-        problems: ['limit_reached'],
+        problems: ['limit_reached', 'report_unfit'],
       },
       {
         async handle(call) {
@@ -46,7 +46,7 @@ export function reportOperations({ db }: Pick<Parts, 'db'>): Operation[] {
           const { format: as, known_at: known = null, ...rest } = given
           const asked: Asked = { report, format: as, parameters: parametersOf(rest) }
           assertReadable(principal, report)
-          assertOffered(asked)
+          assertOffered(asked, known)
           const { orgId } = principal
           const through = await db.read(orgId, async (trx) => await headOf(trx, known))
           const after = { report, format: as, parameters: givenOf(asked.parameters) }

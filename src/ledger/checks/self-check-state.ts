@@ -2,6 +2,7 @@
 import type { Database, Trx } from '../../base/db.ts'
 import { accountsFrozen, selfCheckAgeSeconds, selfCheckDifferences } from '../../base/metrics.ts'
 import { encodeWalk, walkState, type Difference, type Walk } from './account-walk.ts'
+import type { Finding } from './finding.ts'
 
 /** Where a round goes on, and how far it goes. */
 export interface RoundPosition {
@@ -145,6 +146,39 @@ export async function keepFindings(trx: Trx, found: readonly Difference[]): Prom
       limit greatest(0, $6 - (select count(*) from self_check_findings where org_id = $1))
      on conflict do nothing`,
     [trx.scope, ...columnsOf(found), FINDINGS_MAX],
+  )
+}
+
+/**
+ * Adds to a round that has ended what else does not agree, of no account in particular; gives those
+ * that nobody was told of.
+ */
+export async function noteAtEnd(
+  db: Database,
+  orgId: number,
+  findings: readonly Finding[],
+): Promise<Difference[]> {
+  if (findings.length === 0) {
+    return []
+  }
+  const differences = findings.map(({ check, detail }) => ({
+    check,
+    detail: detail.slice(0, 500),
+    accountId: null,
+    entryNo: null,
+  }))
+  return await db.transact(
+    orgId,
+    async (trx) => {
+      const news = await newsAmong(trx, differences)
+      await keepFindings(trx, news)
+      await trx.query('update self_checks set differences = differences + $2 where org_id = $1', [
+        trx.scope,
+        findings.length,
+      ])
+      return news
+    },
+    { isolation: 'read committed' },
   )
 }
 

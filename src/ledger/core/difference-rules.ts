@@ -1,5 +1,6 @@
 /** How differences are booked that the reconciliation found: written off, adjusted, or recorded. */
 import type { IsoDate } from '../../base/clock.ts'
+import { Problem } from '../../base/problem.ts'
 import type { AccountCode, Direction } from './chart.ts'
 import { REASON } from './corrections.ts'
 import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine, type EntryKind } from './entry.ts'
@@ -7,6 +8,33 @@ import { APPROVED_BY, LATE_REASON, type Draft, type DraftLine, type EntryKind } 
 export const DIFFERENCES: { lost: AccountCode; found: AccountCode } = {
   lost: 'expenses:reconciliation-differences',
   found: 'income:reconciliation-differences',
+}
+
+const ACCOUNTS: ReadonlySet<string> = new Set(Object.values(DIFFERENCES))
+
+export function isOfDifferences(code: string): boolean {
+  return ACCOUNTS.has(code)
+}
+
+/** What the accounts of differences take: a write-off, what takes one back, and a year's end. */
+const EXPLAINED: ReadonlySet<EntryKind> = new Set([
+  'difference_written_off',
+  'reversal',
+  'year_closed',
+])
+
+/**
+ * Throws `invalid_entry` (moved: no) for any other entry there: an auditor finds behind each line
+ * the difference that was given up, who gave it up and why, and their sum is the balance.
+ */
+export function assertExplained({ kind, lines }: Pick<Draft, 'kind' | 'lines'>): void {
+  const taken = lines.find(({ account }) => isOfDifferences(account))
+  if (taken !== undefined && !EXPLAINED.has(kind)) {
+    const detail =
+      `${taken.account} takes write-offs of the reconciliation only: resolve the exception ` +
+      '(POST /v1/recon/exceptions/{id}/resolve), or name the account of what it was.'
+    throw new Problem('invalid_entry', { detail, moved: 'no' })
+  }
 }
 
 /** What every entry of a resolution is made of. */

@@ -6,6 +6,7 @@ import { MAX_MINOR } from '../../base/money.ts'
 import { Problem, type ProblemCode } from '../../base/problem.ts'
 import { together } from '../../base/together.ts'
 import { loadAccounts, keyOf, type LedgerAccount } from '../accounts/accounts.ts'
+import { assertExplained } from '../core/difference-rules.ts'
 import { assertPostable, encodeDraft, type Draft, type DraftLine } from '../core/entry.ts'
 import { readCorrected, readPosted, type Corrected, type Posted } from './posted.ts'
 import { readRestricted, refusalByPeriod, type RestrictedPeriod } from '../periods/periods.ts'
@@ -33,6 +34,7 @@ export interface PostOptions {
 /** The draft with its fingerprint. Throws a problem (moved: no) where no books could take it. */
 export function soundOf(draft: Draft): Sound {
   assertPostable(draft)
+  assertExplained(draft)
   return { draft, fingerprint: sha256(encodeDraft(draft)) }
 }
 

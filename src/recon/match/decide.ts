@@ -14,6 +14,8 @@ export interface Line {
   externalId: string | null
   orderRef: string | null
   settlementRef: string | null
+  /** The bank's reference: of the settlement, or of the payment itself. */
+  utr?: string | null
   amount: bigint
   fee: bigint | null
   tax: bigint | null

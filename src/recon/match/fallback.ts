@@ -9,7 +9,7 @@ import {
   type OpenRecord,
 } from './decide.ts'
 import { addBusinessDays } from './days.ts'
-import type { ExceptionKind } from './kinds.ts'
+import { AGREES, type ExceptionKind } from './kinds.ts'
 import type { Rules } from './rules.ts'
 
 /** A line and the open records that it could mean, as far as two are more than one. */
@@ -17,6 +17,8 @@ export interface Wanting {
   line: Line
   /** Of the same kind, gateway, account, amount and currency. */
   byOrder: readonly OpenRecord[]
+  /** Of the same bank reference, whatever the amount and the currency. */
+  byBank: readonly OpenRecord[]
   /** Disputes of the payment that it names: gateways call a dispute and its line differently. */
   byPayment: readonly OpenRecord[]
   /** And inside its window of days. */
@@ -31,7 +33,8 @@ interface Proposal {
 }
 
 /**
- * Where a line names no payment, an order that agrees is a reference. Where it names nothing at
+ * Where a line names no payment, an order that agrees is a reference; where it names no order
+ * either, a bank reference that one record and no other line has. Where it names nothing at
  * all, it is matched if exactly one record can be meant and no other line could mean that record:
  * the proof of uniqueness. A line that names what our books do not know is never matched.
  */
@@ -66,18 +69,24 @@ export function decideFallbacks(wanting: readonly Wanting[]): Decided {
 }
 
 function accept({ line, record, rule, candidates }: Proposal, decided: Decided): void {
-  decided.matches.push(matchOf(line, record, { rule, whole: true, candidates }))
+  const match = matchOf(line, record, { rule, whole: true, candidates })
+  const agrees = match.agrees | (rule === 'reference' ? AGREES.reference : 0)
+  decided.matches.push({ ...match, agrees })
   decided.breaks.push(...chargeBreaks(line, record))
 }
 
 function proposalOf(one: Wanting, decided: Decided): Proposal | null {
-  const { line, byOrder, byPayment, byAmount } = one
+  const { line, byOrder, byBank, byPayment, byAmount } = one
   const candidates = [byOrder, byPayment].find(({ length }) => length > 0) ?? byAmount
   const [only] = candidates
-  const detail = { candidates: candidates.map(({ recordId }) => recordId) }
-  const refuse = (kind: ExceptionKind): null => {
+  const refuse = (kind: ExceptionKind, of: readonly OpenRecord[] = candidates): null => {
+    const detail = { candidates: of.map(({ recordId }) => recordId) }
     decided.breaks.push(breakOf(kind, line, line.amount, detail))
     return null
+  }
+  const isNameless = line.externalId === null && line.orderRef === null
+  if (isNameless && byBank.length > 0) {
+    return byBankReference(one, refuse)
   }
   if (only === undefined) {
     return refuse('missing_internal')
@@ -93,6 +102,20 @@ function proposalOf(one: Wanting, decided: Decided): Proposal | null {
     return refuse('ambiguous')
   }
   return { line, record: only, rule: byOrder.length > 0 ? 'order' : 'unique', candidates: 1 }
+}
+
+/** What names another sum, or several records, is never matched as something else. */
+function byBankReference(
+  { line, byBank }: Wanting,
+  refuse: (kind: ExceptionKind, of: readonly OpenRecord[]) => null,
+): Proposal | null {
+  const [only] = byBank
+  if (only === undefined || byBank.length > 1) {
+    return refuse('ambiguous', byBank)
+  }
+  return only.amount === line.amount && only.currency === line.currency
+    ? { line, record: only, rule: 'reference', candidates: 1 }
+    : refuse('reference_mismatch', byBank)
 }
 
 /** The days of records that a line can tell of; null where it has no day of its own. */

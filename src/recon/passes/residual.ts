@@ -17,7 +17,7 @@ const IS_REVERSAL = `(l.kind in ('refund_reversal', 'transfer_reversal', 'disput
 const KNOWN_ID = `case when l.kind = 'payment' then p.payment_id else f.refund_id end`
 
 export const LINE = `l.file_no, l.row_no, l.repeated, l.gateway, l.account, l.kind, l.external_id,
-  l.order_ref, l.settlement_ref, l.amount, l.fee, l.tax, l.net, l.currency, l.occurred_on`
+  l.order_ref, l.settlement_ref, l.utr, l.amount, l.fee, l.tax, l.net, l.currency, l.occurred_on`
 
 export interface LineRow {
   file_no: number
@@ -29,6 +29,7 @@ export interface LineRow {
   external_id: string | null
   order_ref: string | null
   settlement_ref: string | null
+  utr: string | null
   amount: bigint
   fee: bigint | null
   tax: bigint | null
@@ -54,7 +55,7 @@ const APART_FROM = `(select u.record_id from recon_matches u
   where u.file_no = l.file_no and u.row_no = l.row_no and u.org_id = $1
     and u.undone_at is not null and u.record_id = r.record ->> 'record_id' limit 1)`
 
-type How = 'order' | 'payment' | 'amount'
+type How = 'order' | 'bank' | 'payment' | 'amount'
 
 interface NamedRow extends LineRow {
   record: RecordRow | null
@@ -154,28 +155,18 @@ function groupsOf(rows: readonly NamedRow[]): Group[] {
   return [...groups.values()]
 }
 
-/** Lines that name nothing our books know, each with the open records that it could mean. */
-export async function loadWanting(
-  trx: Trx,
-  lines: readonly Line[],
-  rules: Rules,
-): Promise<Wanting[]> {
-  const windows = lines.map((line) => windowOf(line, rules))
-  const rows = await trx.query<{ place: number; how: How; record: RecordRow }>(
-    `select w.place::integer - 1 as place, c.how,
-            to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
-              'tax', c.tax::text) as record
-       from unnest($2::integer[], $3::integer[], $4::date[], $5::date[])
-              with ordinality as w (file_no, row_no, first, last, place)
-      cross join lateral (
-        select * from settlement_lines
-         where org_id = $1 and file_no = w.file_no and row_no = w.row_no limit 1
-      ) l
-      cross join lateral (
+/** What the line `l` could mean, in each way that there is. */
+const CANDIDATES = `cross join lateral (
         (select 'order' as how, r.* from recon_open_records r
           where r.order_ref = l.order_ref and r.org_id = $1 and r.gateway = l.gateway
             and r.account = l.account and r.kind = ${KIND_OF_RECORD}
             and r.reversal = ${IS_REVERSAL} and r.amount = l.amount and r.currency = l.currency
+          order by r.record_id limit ${CANDIDATES_MAX})
+         union all
+        (select 'bank', r.* from recon_open_records r
+          where r.bank_reference in (w.reference, w.as_told) and r.org_id = $1
+            and r.gateway = l.gateway and r.account = l.account and r.kind = ${KIND_OF_RECORD}
+            and r.reversal = ${IS_REVERSAL}
           order by r.record_id limit ${CANDIDATES_MAX})
          union all
         (select 'payment', r.* from recon_open_records r
@@ -191,7 +182,27 @@ export async function loadWanting(
             and r.reversal = ${IS_REVERSAL} and r.currency = l.currency
             and (w.first is null or r.occurred_on between w.first and w.last)
           order by r.record_id limit ${CANDIDATES_MAX})
-      ) c
+      ) c`
+
+/** Lines that name nothing our books know, each with the open records that it could mean. */
+export async function loadWanting(
+  trx: Trx,
+  lines: readonly Line[],
+  rules: Rules,
+): Promise<Wanting[]> {
+  const windows = lines.map((line) => windowOf(line, rules))
+  const references = lines.map((line) => bankReferenceOf(line))
+  const rows = await trx.query<{ place: number; how: How; record: RecordRow }>(
+    `select w.place::integer - 1 as place, c.how,
+            to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
+              'tax', c.tax::text) as record
+       from unnest($2::integer[], $3::integer[], $4::date[], $5::date[], $6::text[], $7::text[])
+              with ordinality as w (file_no, row_no, first, last, reference, as_told, place)
+      cross join lateral (
+        select * from settlement_lines
+         where org_id = $1 and file_no = w.file_no and row_no = w.row_no limit 1
+      ) l
+      ${CANDIDATES}
       -- What a person took apart only a person puts together again.
       where not exists (
         select from recon_matches u
@@ -204,19 +215,33 @@ export async function loadWanting(
       lines.map(({ rowNo }) => rowNo),
       windows.map((window) => window?.from ?? null),
       windows.map((window) => window?.to ?? null),
+      references,
+      // Of a reference that is digits only we keep no leading zeros; gateways write twelve.
+      references.map((reference) => reference?.padStart(12, '0') ?? null),
     ],
   )
   const found = lines.map((line) => ({
     line,
     byOrder: [] as OpenRecord[],
+    byBank: [] as OpenRecord[],
     byPayment: [] as OpenRecord[],
     byAmount: [] as OpenRecord[],
   }))
-  const listOf = { order: 'byOrder', payment: 'byPayment', amount: 'byAmount' } as const
+  const listOf = {
+    order: 'byOrder',
+    bank: 'byBank',
+    payment: 'byPayment',
+    amount: 'byAmount',
+  } as const
   for (const { place, how, record } of rows) {
     found[place]?.[listOf[how]].push(recordOf(record))
   }
   return found
+}
+
+/** What a line has that names nothing else. */
+function bankReferenceOf({ externalId, orderRef, utr }: Line): string | null {
+  return externalId === null && orderRef === null ? (utr ?? null) : null
 }
 
 export function lineOf(row: LineRow): Line {
@@ -230,6 +255,7 @@ export function lineOf(row: LineRow): Line {
     externalId: row.external_id,
     orderRef: row.order_ref,
     settlementRef: row.settlement_ref,
+    utr: row.utr,
     amount: row.amount,
     fee: row.fee,
     tax: row.tax,

@@ -3,10 +3,10 @@ import type { Trx } from '../../base/db.ts'
 import type { Fact } from '../../gateways/fact.ts'
 import type { AccountCode } from '../../ledger/core/chart.ts'
 import {
-  DIFFERENCES,
   differenceAdjusted,
   differenceWrittenOff,
   gatewayAdjusted,
+  isOfDifferences,
   type Resolved,
 } from '../../ledger/core/difference-rules.ts'
 import type { Draft, DraftLine } from '../../ledger/core/entry.ts'
@@ -126,8 +126,7 @@ async function adjust(
   const draft = differenceAdjusted(resolved, { what, lines: asked.lines })
   const [named = draft] = await withCodes(trx, [draft])
   const accounts = named.lines.map(({ account }) => account)
-  const differences: readonly string[] = Object.values(DIFFERENCES)
-  const taken = accounts.find((account) => differences.includes(account))
+  const taken = accounts.find((account) => isOfDifferences(account))
   if (taken !== undefined) {
     throw unfit(`${taken} takes write-offs only: name what it was, or write it off.`)
   }

@@ -22,8 +22,9 @@ const KEYS: Readonly<Record<GatewayName, Readonly<Record<Step, Key | null>>>> = 
   },
   payu: {
     captured: (account, id) => `payu:${account}:${id}:captured`,
-    // Of a capture the key is made of the request's id, which lines of payments do not keep.
-    fee: null,
+    // PayU's own list has the request's id in it, which lines of payments do not keep: it is the
+    // key that a run takes, and a payment's fee is booked once under whichever (payments/once.ts).
+    fee: (account, id) => `line:payu:${account}:${id}:fee`,
     created: (account, id) => `payu:${account}:refund:${id}:created`,
     processed: (account, id) => `payu:${account}:refund:${id}:success`,
     refund_fee: (account, id) => `payu:${account}:setlrow:${id}:refund`,

@@ -18,62 +18,96 @@ const byOrder = (rowNo: number) => line({ rowNo, externalId: null })
 describe('a line whose payment our books do not know', () => {
   it('is matched by its order where it names no payment', () => {
     expect(
-      decide({ line: byOrder(1), byOrder: [record()], byPayment: [], byAmount: [record()] }),
+      decide({
+        line: byOrder(1),
+        byOrder: [record()],
+        byBank: [],
+        byPayment: [],
+        byAmount: [record()],
+      }),
     ).to.deep.equal(['1 order pmt_1'])
     const two = [record(), record({ recordId: 'pmt_2' })]
-    expect(decide({ line: byOrder(1), byOrder: two, byPayment: [], byAmount: two })).to.deep.equal([
-      'line 1 1: ambiguous',
-    ])
+    expect(
+      decide({ line: byOrder(1), byOrder: two, byBank: [], byPayment: [], byAmount: two }),
+    ).to.deep.equal(['line 1 1: ambiguous'])
   })
 
   it('is matched by its amount only where nothing else can be meant', () => {
     const one = record()
     expect(
-      decide({ line: nameless(1), byOrder: [], byPayment: [], byAmount: [one] }),
+      decide({ line: nameless(1), byOrder: [], byBank: [], byPayment: [], byAmount: [one] }),
     ).to.deep.equal(['1 unique pmt_1'])
     expect(
       decide({
         line: nameless(1),
         byOrder: [],
+        byBank: [],
         byPayment: [],
         byAmount: [one, record({ recordId: 'pmt_2' })],
       }),
     ).to.deep.equal(['line 1 1: ambiguous'])
     expect(
       decide(
-        { line: nameless(1), byOrder: [], byPayment: [], byAmount: [one] },
-        { line: nameless(2), byOrder: [], byPayment: [], byAmount: [one] },
+        { line: nameless(1), byOrder: [], byBank: [], byPayment: [], byAmount: [one] },
+        { line: nameless(2), byOrder: [], byBank: [], byPayment: [], byAmount: [one] },
       ),
     ).to.deep.equal(['line 1 1: ambiguous', 'line 1 2: ambiguous'])
     expect(
       decide(
-        { line: nameless(1), byOrder: [], byPayment: [], byAmount: [one] },
-        { line: byOrder(2), byOrder: [one], byPayment: [], byAmount: [one] },
+        { line: nameless(1), byOrder: [], byBank: [], byPayment: [], byAmount: [one] },
+        { line: byOrder(2), byOrder: [one], byBank: [], byPayment: [], byAmount: [one] },
       ),
     ).to.deep.equal(['2 order pmt_1', 'line 1 1: ambiguous'])
+  })
+
+  it('is matched by a bank reference that one payment and one line have, in that sum', () => {
+    const [one, two] = [record(), record({ recordId: 'pmt_2' })]
+    const rest = { byOrder: [], byPayment: [], byAmount: [one, two] }
+    expect(decide({ line: nameless(1), byBank: [two], ...rest })).to.deep.equal([
+      '1 reference pmt_2',
+    ])
+    expect(
+      decide(
+        { line: nameless(1), byBank: [two], ...rest },
+        { line: nameless(2), byBank: [two], ...rest },
+      ),
+    ).to.deep.equal(['line 1 1: ambiguous', 'line 1 2: ambiguous'])
+    expect(decide({ line: nameless(1), byBank: [one, two], ...rest })).to.deep.equal([
+      'line 1 1: ambiguous',
+    ])
+    for (const other of [record({ amount: 1n }), record({ currency: 'USD' })]) {
+      const asked = { byBank: [other], byOrder: [], byPayment: [], byAmount: [one] }
+      expect(decide({ line: nameless(1), ...asked })).to.deep.equal([
+        'line 1 1: reference_mismatch',
+      ])
+    }
+    // What names an order is about that one, whatever else it says.
+    expect(decide({ line: byOrder(1), byBank: [two], ...rest })).to.deep.equal([
+      'line 1 1: missing_internal',
+    ])
   })
 
   it('is never matched where it names another payment or order', () => {
     const named = line({ externalId: 'pay_other' })
     expect(
-      decide({ line: named, byOrder: [record()], byPayment: [], byAmount: [record()] }),
+      decide({ line: named, byOrder: [record()], byBank: [], byPayment: [], byAmount: [record()] }),
     ).to.deep.equal(['line 1 1: reference_mismatch'])
     expect(
-      decide({ line: byOrder(1), byOrder: [], byPayment: [], byAmount: [record()] }),
+      decide({ line: byOrder(1), byOrder: [], byBank: [], byPayment: [], byAmount: [record()] }),
     ).to.deep.equal(['line 1 1: reference_mismatch'])
-    expect(decide({ line: named, byOrder: [], byPayment: [], byAmount: [] })).to.deep.equal([
-      'line 1 1: missing_internal',
-    ])
+    expect(
+      decide({ line: named, byOrder: [], byBank: [], byPayment: [], byAmount: [] }),
+    ).to.deep.equal(['line 1 1: missing_internal'])
   })
 
   it('is matched by the payment where it is a dispute, which gateways name in two ways', () => {
     const dispute = line({ kind: 'dispute', externalId: 'request_7', net: -50_000n })
     const one = record({ recordId: 'dsp_1', externalId: 'CB7' })
-    expect(decide({ line: dispute, byOrder: [], byPayment: [one], byAmount: [one] })).to.deep.equal(
-      ['1 reference dsp_1'],
-    )
     expect(
-      decide({ line: dispute, byOrder: [], byPayment: [one, one], byAmount: [one] }),
+      decide({ line: dispute, byOrder: [], byBank: [], byPayment: [one], byAmount: [one] }),
+    ).to.deep.equal(['1 reference dsp_1'])
+    expect(
+      decide({ line: dispute, byOrder: [], byBank: [], byPayment: [one, one], byAmount: [one] }),
     ).to.deep.equal(['line 1 1: missing_internal'])
   })
 

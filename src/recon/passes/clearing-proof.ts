@@ -1,6 +1,6 @@
 /** What stands on a clearing account, item by item: records, lines, settlements, entries. */
-import type { Trx } from '../base/db.ts'
-import type { EntryKind } from '../ledger/core/entry.ts'
+import type { Trx } from '../../base/db.ts'
+import type { EntryKind } from '../../ledger/core/entry.ts'
 
 /**
  * The account's balance is what records brought less what settlements sent, and entries by hand.
@@ -200,5 +200,18 @@ export async function listProofItems(
     `${ITEMS} select id, kind, ref, amount from items
       where part = $5 and id > $6 collate "C" order by id collate "C" limit $7`,
     [...paramsOf(trx, of), part, after, limit],
+  )
+}
+
+/** All items of all parts, in the order of the parts and by id; the first `limit` of them. */
+export async function listAllProofItems(
+  trx: Trx,
+  of: ProofOf,
+  limit: number,
+): Promise<(ProofItem & { part: ProofPart })[]> {
+  return await trx.query(
+    `${ITEMS} select part, id, kind, ref, amount from items
+      order by array_position($5::text[], part), id collate "C" limit $6`,
+    [...paramsOf(trx, of), PROOF_PARTS, limit],
   )
 }
