@@ -43,8 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
 async function tellMonth(options: PlayMonthOptions): Promise<number> {
   const { calls, settlements, report, statement } = await playMonth(options)
   process.stdout.write(
-    `${calls} webhooks of ${options.month}, ${settlements} settlements; something is wrong in it.\n` +
-      `Settlement report  ${report}\nBank statement     ${statement}\n`,
+    `${calls} webhooks of ${options.month}, ${settlements} settlements; ` +
+      `something is wrong in it.\nSettlement report  ${report}\nBank statement     ${statement}\n`,
   )
   return 0
 }

@@ -29,13 +29,12 @@ export interface BankSums {
 
 const TOGETHER = 2000
 
-/** The metadata of an entry by hand that says for which line of a statement it stands. */
+/** In the metadata of an entry by hand: the line of a statement that it stands for. */
 const BANK_LINE = 'bank_line'
 
 /**
  * A posting and a line stand for the same money where a reconciliation posted the one for the
- * other, where the entry names the line, or where the line names the bank's reference of a
- * transfer or a cheque, in that amount.
+ * other, or where the line names the bank's reference of a transfer or a cheque, in that amount.
  * What was posted and taken back again is neither here nor there.
  */
 const SIDES = `
@@ -69,19 +68,19 @@ const SIDES = `
          where org_id = $1 and reference is not null and channel <> 'cash'
       ) o
      where entry_no is not null
+     union all
+    -- An entry by hand names the line itself; no token of a line has a hyphen.
+    select entry_no, amount, metadata ->> '${BANK_LINE}' from postings_here
+     where metadata ->> '${BANK_LINE}' is not null
   ), named as (
     select distinct on (r.entry_no) r.entry_no, l.file_no, l.row_no
       from referred r
-      join (select file_no, row_no, amount, unnest(tokens) as token from lines_here) l
+      join (select file_no, row_no, amount, unnest(tokens || concat(file_no, '-', row_no)) as token
+              from lines_here) l
         on l.token = r.token and l.amount = r.amount
      order by r.entry_no, l.file_no, l.row_no
-  ), said as (
-    select entry_no, split_part(place, '-', 1)::integer as file_no,
-           split_part(place, '-', 2)::integer as row_no
-      from (select entry_no, metadata ->> '${BANK_LINE}' as place from postings_here) s
-     where place ~ '^[1-9]\\d{0,8}-[1-9]\\d{0,8}$'
   ), pairs as (
-    select 1 as rank, * from posted union all select 2, * from said union all select 2, * from named
+    select 1 as rank, * from posted union all select 2, * from named
   ), by_line as (
     -- Of two postings for one line, and of two lines for one posting, the first; whole pairs only.
     select distinct on (c.file_no, c.row_no) c.rank, c.entry_no, c.file_no, c.row_no
