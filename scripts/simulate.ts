@@ -1,6 +1,7 @@
 /** `npm run simulate`: plays the gateways and the donors against the service that is running. */
 import { systemClock } from '../src/base/clock.ts'
 import { messageOf } from '../src/base/problem.ts'
+import { playMonth, type PlayMonthOptions } from './recon/play-month.ts'
 import { readOptions, USAGE, WrongOption, type SimulateOptions } from './simulate/options.ts'
 import { play } from './simulate/play.ts'
 import { playScenario } from './simulate/scenarios/scenarios.ts'
@@ -24,6 +25,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (options.scenarios.length > 0) {
     return await playScenarios(options.scenarios, running, stop.signal)
   }
+  if (options.month !== null) {
+    return await tellMonth({ ...options, month: options.month, running, signal: stop.signal })
+  }
   const view = createProgressView(process.stderr, () => performance.now())
   const summary = await play(
     { ...options, running, clock: systemClock, signal: stop.signal },
@@ -34,6 +38,15 @@ async function main(args: readonly string[]): Promise<number> {
     return INTERRUPTED
   }
   return wentAsExpected(summary) ? 0 : 1
+}
+
+async function tellMonth(options: PlayMonthOptions): Promise<number> {
+  const { calls, settlements, report, statement } = await playMonth(options)
+  process.stdout.write(
+    `${calls} webhooks of ${options.month}, ${settlements} settlements; ` +
+      `something is wrong in it.\nSettlement report  ${report}\nBank statement     ${statement}\n`,
+  )
+  return 0
 }
 
 /** One after the other, to the end of the last one even where one is not as expected. */

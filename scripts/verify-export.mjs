@@ -112,7 +112,8 @@ function assertSeal(seal) {
 /** The seals, oldest first, each checked to go on from the one before. */
 function readSeals(path) {
   const seals = JSON.parse(readFileSync(path, 'utf8')).data
-  assert(seals.length > 0, `${path}: there is no seal in it, so that it backs nothing`)
+  const none = 'there is no seal in it yet (a day is sealed when it is over): it backs nothing'
+  assert(seals.length > 0, `${path}: ${none}`)
   seals.forEach(assertSeal)
   seals.sort((one, other) => (one.day < other.day ? -1 : 1))
   seals.slice(1).forEach((seal, index) => {

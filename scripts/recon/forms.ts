@@ -112,8 +112,8 @@ export function gatewayCsv(gateway: CorpusGateway, lines: readonly SettledLine[]
 const OPENING = 100_000_000_000n
 
 /** A statement as HDFC's net banking saves it. */
-export function bankCsv(rows: readonly BankRow[]): string {
-  let balance = OPENING
+export function bankCsv(rows: readonly BankRow[], opening = OPENING): string {
+  let balance = opening
   const lines = rows.map(({ on, narration, reference, amount }) => {
     balance += amount
     const day = `${on.slice(8)}/${on.slice(5, 7)}/${on.slice(2, 4)}`

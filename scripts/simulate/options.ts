@@ -1,5 +1,6 @@
 /** The command line of `npm run simulate`: its usage, its defaults, and what it refuses. */
 import { parseArgs } from 'node:util'
+import { indianDate } from '../../src/base/clock.ts'
 import { messageOf } from '../../src/base/problem.ts'
 import type { SimulatedGateway } from './lives.ts'
 import { SCENARIOS } from './scenarios/scenarios.ts'
@@ -22,6 +23,9 @@ webhooks of whole payment lives, some of them doubled, late or forged.
   --gateway NAME       razorpay, payu, stripe, both of India or all   (all)
   --scenario NAME      plays one story instead and checks what the service shows,
                        or all of them one after the other; nothing else may play
+  --month YYYY-MM      plays a month of Razorpay's that is over, a few things in it wrong, and
+                       writes its settlement report and the bank's statement, to reconcile
+  --files FOLDER       where to                                       (data/month)
   --running FILE       what npm start wrote about itself              (data/running.json)
   --help               this text
 
@@ -41,6 +45,9 @@ export interface SimulateOptions {
   gateways: SimulatedGateway[]
   /** Empty where the general player is wanted. */
   scenarios: string[]
+  /** `YYYY-MM` where a month is wanted that is over, and where its files go. */
+  month: string | null
+  files: string
   running: string
 }
 
@@ -58,6 +65,8 @@ const OPTIONS = {
   seed: { type: 'string', default: '1' },
   gateway: { type: 'string', default: 'all' },
   scenario: { type: 'string', default: '' },
+  month: { type: 'string', default: '' },
+  files: { type: 'string', default: 'data/month' },
   running: { type: 'string', default: 'data/running.json' },
   help: { type: 'boolean', default: false },
 } as const
@@ -77,8 +86,25 @@ export function readOptions(args: readonly string[]): SimulateOptions | 'help' {
     seed: whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     gateways: gatewaysOf(values.gateway),
     scenarios: scenariosOf(values.scenario),
+    month: monthIn(values.month, values.payments),
+    files: values.files,
     running: values.running,
   }
+}
+
+const MONTH_PAYMENTS_LEAST = 20
+
+function monthIn(text: string, payments: string): string | null {
+  if (text === '') {
+    return null
+  }
+  const isOver =
+    /^20[1-9]\d-(0[1-9]|1[0-2])$/.test(text) && text < indianDate(new Date()).slice(0, 7)
+  if (!isOver) {
+    throw new WrongOption(`--month is a month that is over, YYYY-MM, not "${text}".`)
+  }
+  whole('--payments', payments, MONTH_PAYMENTS_LEAST, 100_000)
+  return text
 }
 
 function parse(args: readonly string[]) {

@@ -29,6 +29,9 @@ export interface BankSums {
 
 const TOGETHER = 2000
 
+/** In the metadata of an entry by hand: the line of a statement that it stands for. */
+const BANK_LINE = 'bank_line'
+
 /**
  * A posting and a line stand for the same money where a reconciliation posted the one for the
  * other, where a resolution of the line did, or where the line names the bank's reference of a
@@ -37,7 +40,7 @@ const TOGETHER = 2000
  */
 const SIDES = `
   with postings_here as (
-    select p.entry_no, p.line_no, p.effective_on, e.kind, e.description, e.reverses,
+    select p.entry_no, p.line_no, p.effective_on, e.kind, e.description, e.reverses, e.metadata,
            case p.direction when 'debit' then p.amount else -p.amount end as amount
       from postings p
       join journal_entries e on e.org_id = p.org_id and e.entry_no = p.entry_no
@@ -66,10 +69,15 @@ const SIDES = `
          where org_id = $1 and reference is not null and channel <> 'cash'
       ) o
      where entry_no is not null
+     union all
+    -- An entry by hand names the line itself; no token of a line has a hyphen.
+    select entry_no, amount, metadata ->> '${BANK_LINE}' from postings_here
+     where metadata ->> '${BANK_LINE}' is not null
   ), named as (
     select distinct on (r.entry_no) r.entry_no, l.file_no, l.row_no
       from referred r
-      join (select file_no, row_no, amount, unnest(tokens) as token from lines_here) l
+      join (select file_no, row_no, amount, unnest(tokens || concat(file_no, '-', row_no)) as token
+              from lines_here) l
         on l.token = r.token and l.amount = r.amount
      order by r.entry_no, l.file_no, l.row_no
   ), resolved as (

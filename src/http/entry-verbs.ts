@@ -4,12 +4,12 @@ import { overLimit, readLimits, type OverLimit } from '../approvals/limits.ts'
 import { indianDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
-import { findAccount } from '../ledger/accounts/accounts.ts'
+import { findAccount, keyOf, loadAccounts } from '../ledger/accounts/accounts.ts'
 import type { DraftLine } from '../ledger/core/entry.ts'
 import { withCodes } from '../ledger/posting/asked.ts'
 import { adjust, reverse } from '../ledger/posting/correct.ts'
 import { postExchange, type NamedAccount } from '../ledger/posting/exchanges.ts'
-import { post, type PostResult } from '../ledger/posting/post.ts'
+import { noAccount, post, type PostResult } from '../ledger/posting/post.ts'
 import { draftOf, findEntry } from '../ledger/reading/entries.ts'
 import { resolutionOfEntry } from '../recon/resolve/store.ts'
 import {
@@ -46,6 +46,22 @@ export function assertMayAsk({ body, principal }: EntryRequest): void {
 export async function overLimitOf(trx: Trx, asked: EntryRequest): Promise<OverLimit | null> {
   const limits = await readLimits(trx)
   return limits.length === 0 ? null : overLimit(await debitsOf(trx, asked), limits)
+}
+
+/**
+ * Throws `unknown_account` (moved: no): nobody is asked to consent to what cannot be posted, and
+ * nobody who consents has to find that out.
+ */
+export async function assertAccountsThere(trx: Trx, asked: EntryRequest): Promise<void> {
+  if (asked.verb !== 'post' && asked.verb !== 'adjust') {
+    return
+  }
+  const [{ lines } = { lines: [] }] = await withCodes(trx, [{ lines: await debitsOf(trx, asked) }])
+  const accounts = await loadAccounts(trx, lines)
+  const missing = lines.find(({ account, currency }) => !accounts.has(keyOf(account, currency)))
+  if (missing !== undefined) {
+    throw new Problem('unknown_account', { detail: noAccount(missing), moved: 'no' })
+  }
 }
 
 async function debitsOf(trx: Trx, asked: EntryRequest): Promise<readonly DraftLine[]> {

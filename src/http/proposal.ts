@@ -7,7 +7,7 @@ import { Problem } from '../base/problem.ts'
 import { personOf } from '../identity/persons.ts'
 import type { Draft } from '../ledger/core/entry.ts'
 import { approvalView, type approval } from './approval-view.ts'
-import { assertMayAsk, overLimitOf, type EntryRequest } from './entry-verbs.ts'
+import { assertAccountsThere, assertMayAsk, overLimitOf, type EntryRequest } from './entry-verbs.ts'
 import type { AnyReply, Asked } from './operation.ts'
 
 /** A call that would post. */
@@ -42,7 +42,8 @@ export function requestOf({ verb, entryNo, call }: Posting): EntryRequest {
 
 /**
  * 202 with the approval that was asked for, where the call is above the limit; null where it may be
- * posted now. Throws `forbidden` for what its caller may not post at all: consent is not a right.
+ * posted now. Throws `forbidden` for what its caller may not post at all: consent is not a right;
+ * and `unknown_account`.
  */
 export async function proposalReply(
   db: Database,
@@ -58,6 +59,7 @@ export async function proposalReply(
   return await db.transact(
     principal.orgId,
     async (trx) => {
+      await assertAccountsThere(trx, asked)
       const { verb, entryNo, body, key } = asked
       const madeBy = {
         madeBy: principal.subject,

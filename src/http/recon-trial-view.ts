@@ -1,11 +1,12 @@
 /** Trials of the reconciliation, as the API shows them. */
 import { z } from 'zod'
+import { minorOrText } from '../base/money.ts'
 import { BANK_RULES } from '../recon/match/bank.ts'
 import { EXCEPTION_KINDS, MATCH_RULES } from '../recon/match/kinds.ts'
 import { STEPS } from '../recon/runs.ts'
 import { CHANGES, type Rate, type TrialReport } from '../recon/trial-report.ts'
 import { TRIAL_STATES, type Trial } from '../recon/trials.ts'
-import { currencyCode, day, idText, instant, sha256Hex } from './answers.ts'
+import { currencyCode, day, idText, instant, minorUnits, sha256Hex } from './answers.ts'
 import { reconRules, rulesView } from './recon-run-view.ts'
 
 const rate = z.strictObject({
@@ -26,10 +27,7 @@ const change = z.strictObject({
   rule_after: rule.nullable(),
   before: z.string().nullable().meta({ description: 'What it is matched with now.' }),
   after: z.string().nullable(),
-  amount: z
-    .string()
-    .regex(/^-?\d+$/)
-    .meta({ description: 'Minor units.' }),
+  amount: minorUnits,
   currency: currencyCode,
 })
 
@@ -115,7 +113,12 @@ export function trialView(trial: Trial): z.input<typeof reconTrial> {
 }
 
 function reportView({ rows: _rows, ...found }: TrialReport): z.input<typeof report> {
-  return { ...found, lines: rateView(found.lines), credits: rateView(found.credits) }
+  return {
+    ...found,
+    lines: rateView(found.lines),
+    credits: rateView(found.credits),
+    examples: found.examples.map((one) => ({ ...one, amount: minorOrText(BigInt(one.amount)) })),
+  }
 }
 
 function rateView({ all, before, after }: Rate): z.input<typeof rate> {

@@ -7,6 +7,7 @@ import type { Behind, RecordRow } from '../recon/behind.ts'
 import { RESULTS, type Result } from '../recon/cases.ts'
 import { EXCEPTION_KINDS } from '../recon/match/kinds.ts'
 import { differencesOf, FIELDS, type Difference } from '../recon/match/sides.ts'
+import { ACTIONS, ACTIONS_OF } from '../recon/resolve/asked.ts'
 import { AGES, MONTH_END_AGES, type SumRow } from '../recon/summary.ts'
 import { HAPPENED, type Happened } from '../recon/timeline.ts'
 import { SEVERITIES, type Severity } from '../recon/work-policy.ts'
@@ -44,6 +45,9 @@ export const exceptionInWork = reconException
     acknowledged_at: instant.nullable(),
     acknowledged_by: z.string().nullable(),
     reminders: z.int().meta({ description: 'How often somebody was told that it is overdue.' }),
+    actions: z.array(z.enum(ACTIONS)).meta({
+      description: 'What may resolve it (POST …/resolve); none where it is not open.',
+    }),
     differences: z.array(difference).meta({
       description: 'Field by field; all that one side says where the other is not there.',
     }),
@@ -77,6 +81,7 @@ export function workView(row: WorkRow, behind: Behind): z.input<typeof exception
     acknowledged_at: row.acknowledged_at?.toISOString() ?? null,
     acknowledged_by: row.acknowledged_by,
     reminders: row.reminders,
+    actions: row.state === 'open' ? [...ACTIONS_OF[row.kind]] : [],
     differences: differencesOf(row.kind, behind.ours, behind.theirs).map(differenceView),
     record: behind.record,
     line: behind.line,

@@ -129,12 +129,19 @@ describe('an entry above the limit', () => {
   })
 
   it('waits on where the ledger refuses it, and no longer than seven days', async () => {
-    const path = await asked(
-      entryBody({
-        lines: [line('debit', BANK, 90_000), line('credit', 'expenses:unopened', 90_000)],
-      }),
-    )
-    expectRefused(await as('omar', 'approver', `${path}/approve`, {}), 'unknown_account')
+    const body = entryBody({
+      lines: [line('debit', BANK, 90_000), line('credit', 'expenses:tea', 90_000)],
+    })
+    // Nobody is asked to consent to what no account could take.
+    expectRefused(await as('mira', 'finance', ENTRIES, body), 'unknown_account')
+    const tea = { code: 'expenses:tea', name: 'Tea', currency: 'INR' }
+    const account = await as('mira', 'finance', '/v1/accounts', tea)
+    const path = await asked(body)
+    const closed = { state: 'closed', reason: 'nobody drinks it' }
+    const change = { role: 'finance', body: closed } as const
+    const there = `/v1/accounts/${textIn(account.json, 'id')}`
+    expect((await service.call('PATCH', there, change)).status).to.equal(200)
+    expectRefused(await as('omar', 'approver', `${path}/approve`, {}), 'account_closed')
     expect((await service.call('GET', path)).json).to.include({ state: 'waiting' })
     await service.rows(
       `set session_replication_role = replica;

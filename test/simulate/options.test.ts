@@ -18,6 +18,8 @@ describe('the options of the simulator', () => {
       seed: 1,
       gateways: ['razorpay', 'payu', 'stripe'],
       scenarios: [],
+      month: null,
+      files: 'data/month',
       running: 'data/running.json',
     })
   })
@@ -43,6 +45,12 @@ describe('the options of the simulator', () => {
     expect(names.filter((name) => !USAGE.includes(`    ${name} `))).to.deep.equal([])
   })
 
+  it('take a month that is over, with payments enough for what goes wrong in it', () => {
+    const line = ['--month', '2026-05', '--payments', '20', '--files', 'x']
+    expect(readOptions(line)).to.include({ month: '2026-05', payments: 20, files: 'x' })
+    expect(() => readOptions([...line, '--payments', '19'])).to.throw(WrongOption, '--payments')
+  })
+
   it('take one gateway, those of India, or all', () => {
     expect(readOptions(['--gateway', 'stripe'])).to.deep.include({ gateways: ['stripe'] })
     expect(readOptions(['--gateway', 'both'])).to.deep.include({ gateways: ['razorpay', 'payu'] })
@@ -57,6 +65,8 @@ describe('the options of the simulator', () => {
       'reorder',
       'seed',
       'gateway',
+      'month',
+      'files',
       'running',
     ]) {
       expect(USAGE).to.include(`--${name}`)
@@ -76,6 +86,9 @@ describe('the options of the simulator', () => {
     ['--seed', 'x'],
     ['--gateway', 'paypal'],
     ['--scenario', 'nothing'],
+    ['--month', '2026-13'],
+    ['--month', '2999-01'],
+    ['--month', 'May'],
     ['--colour', 'red'],
   ]
   for (const args of wrong) {

@@ -16,7 +16,10 @@ export function namesIds(drafts: readonly Draft[]): boolean {
  * The drafts with codes for ids. An id that is not there, or whose account is in another currency
  * than the line, stays: posting then refuses the draft, because no account has such a code.
  */
-export async function withCodes(trx: Trx, drafts: readonly Draft[]): Promise<Draft[]> {
+export async function withCodes<Asked extends Pick<Draft, 'lines'>>(
+  trx: Trx,
+  drafts: readonly Asked[],
+): Promise<Asked[]> {
   const ids = new Set(
     drafts.flatMap(({ lines }) =>
       lines.flatMap(({ account }) => {

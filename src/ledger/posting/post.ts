@@ -211,6 +211,11 @@ function refusalByCorrected(
     : refusal('not_reversible', `The draft is not the exact opposite of entry ${draft.reverses}.`)
 }
 
+/** What a caller is told of an account that is not there. */
+export function noAccount({ account, currency }: { account: string; currency: string }): string {
+  return `There is no account ${account} in ${currency}: open it first, with POST /v1/accounts.`
+}
+
 /** Moves the balances in hand where every account can bear it; a problem where one cannot. */
 function applyLines(
   lines: readonly DraftLine[],
@@ -220,7 +225,7 @@ function applyLines(
   for (const line of lines) {
     const account = accounts.get(keyOf(line.account, line.currency))
     if (account === undefined) {
-      return refusal('unknown_account', `There is no account ${line.account} in ${line.currency}.`)
+      return refusal('unknown_account', noAccount(line))
     }
     if (!account.open || account.frozen) {
       const why = account.open
