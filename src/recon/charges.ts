@@ -7,6 +7,8 @@ import { resolveBreaks } from './passes/breaks.ts'
 
 /** Facts of one transaction, for which the other writers of the journal wait. */
 const TOGETHER = 500
+/** Settlements that nobody told, as far as one part looks for their credits. */
+const MISSING_MAX = 20_000
 
 /** A break, and the fact that ends it. */
 interface Telling {
@@ -203,7 +205,7 @@ async function provenSettlements(trx: Trx, asOf: IsoDate): Promise<Telling[]> {
                           || b.settlement_ref
         where e.org_id = $1 and e.state = 'open' and e.kind = 'missing_internal' and b.net > 0
           and e.subject like 'settlement %'
-        order by e.exception_id limit ${TOGETHER}
+        order by e.exception_id limit ${MISSING_MAX}
      ), told as materialized (
        select m.exception_id, m.gateway, m.account, m.settlement_ref, m.currency, m.net,
               max(l.utr) as utr, max(l.settled_on) as settled_on, min(l.file_no) as file_no,
@@ -214,21 +216,36 @@ async function provenSettlements(trx: Trx, asOf: IsoDate): Promise<Telling[]> {
         group by 1, 2, 3, 4, 5, 6
        having count(*) = count(l.utr) and min(l.utr) = max(l.utr)
           and bool_and(l.currency = m.currency)
+     ), credits as materialized (
+       -- All lines once, and not once for each settlement.
+       select t.utr, min(b.booked_on) as booked_on, min(b.amount) as amount,
+              min(b.currency) as currency, max(b.repeated) as repeated, min(b.file_no) as file_no,
+              min(b.row_no) as row_no
+         from (select distinct utr from told) t
+         join (
+           select unnest(tokens) as token, booked_on, amount, currency, repeated, file_no, row_no
+             from bank_lines where org_id = $1 and amount > 0
+         ) b on b.token = t.utr
+        group by t.utr having count(*) = 1
      )
      select t.exception_id, t.gateway, t.account, t.settlement_ref, t.net, t.currency, t.utr,
             coalesce(t.settled_on, c.booked_on, $2::date) as day, t.file_no, t.row_no
        from told t
-      cross join lateral (
-        select min(booked_on) as booked_on, count(*) as times,
-               bool_and(amount = t.net and currency = t.currency and repeated = 0) as agrees
-          from bank_lines b
-         where b.org_id = $1 and t.utr = any(b.tokens) and b.amount > 0
-      ) c
-      where c.times = 1 and c.agrees
-        and not exists (select from told o where o.utr = t.utr and o <> t)
+       join credits c
+         on c.utr = t.utr and c.amount = t.net and c.currency = t.currency and c.repeated = 0
+      where not exists (select from told o where o.utr = t.utr and o <> t)
         and not exists (
-          select from settlements s where s.org_id = $1 and s.utr = t.utr)
-      order by t.exception_id`,
+          select from settlements s where s.org_id = $1 and s.utr_plain = t.utr)
+        -- A line that was booked as something else proves nothing any more.
+        and not exists (
+          select from recon_closed_lines d
+           where d.file_no = c.file_no and d.row_no = c.row_no and d.org_id = $1
+             and d.side = 'bank')
+        and not exists (
+          select from recon_bank_matches m
+           where m.file_no = c.file_no and m.row_no = c.row_no and m.org_id = $1
+             and m.undone_at is null)
+      order by t.exception_id limit ${TOGETHER}`,
     [trx.scope, asOf],
   )
   return rows.map((row) => ({

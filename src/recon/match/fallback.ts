@@ -67,7 +67,7 @@ export function decideFallbacks(wanting: readonly Wanting[]): Decided {
 
 function accept({ line, record, rule, candidates }: Proposal, decided: Decided): void {
   decided.matches.push(matchOf(line, record, { rule, whole: true, candidates }))
-  decided.breaks.push(...chargeBreaks(line, record))
+  decided.breaks.push(...chargeBreaks([line], record))
 }
 
 function proposalOf(one: Wanting, decided: Decided): Proposal | null {

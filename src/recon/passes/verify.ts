@@ -21,6 +21,11 @@ export const RESOLUTION_CHECKS: readonly { check: string; sql: string }[] = [
           select format('%s is resolved, and nothing stands that did it', e.exception_id)
             from recon_exceptions e
            where e.org_id = $1 and e.state = 'resolved'
+             -- A match by hand ended it, or an entry for what only the reports tell.
+             and not e.detail ? 'ended'
+             and not exists (select from journal_entries j
+                              where j.org_id = e.org_id
+                                and j.entry_no = substr(e.detail ->> 'entry', 4)::bigint)
              and not exists (select from recon_resolutions r
                               where r.org_id = e.org_id and r.exception_id = e.exception_id
                                 and r.state = 'done')`,
