@@ -173,7 +173,7 @@ async function partOfResidual(trx: Trx, run: Run): Promise<void> {
 
 /** Charges that were told since the last run, of what is carried and of what was matched. */
 async function hearOfCharges(trx: Trx, run: Run): Promise<void> {
-  await refreshCharges(trx)
+  await refreshCharges(trx, null)
   const { old, breaks } = await loadRetoldCharges(trx)
   run.progress.gone += await endBreaks(trx, run.no, old)
   await writeBreaks(trx, run, breaks)

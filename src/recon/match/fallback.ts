@@ -21,6 +21,8 @@ export interface Wanting {
   byPayment: readonly OpenRecord[]
   /** And inside its window of days. */
   byAmount: readonly OpenRecord[]
+  /** A person took the line from one of them: which one is left proves nothing. */
+  isApart?: boolean
 }
 
 interface Proposal {
@@ -81,6 +83,9 @@ function proposalOf(one: Wanting, decided: Decided): Proposal | null {
   }
   if (only === undefined) {
     return refuse('missing_internal')
+  }
+  if (one.isApart === true) {
+    return refuse('ambiguous')
   }
   if (candidates === byPayment && candidates.length === 1) {
     return { line, record: only, rule: 'reference', candidates: 1 }

@@ -124,8 +124,11 @@ export async function carryRecords(
   return looked ?? { last: null, seen: 0, open: 0 }
 }
 
-/** Takes from our books what gateways told of charges since the records were carried. */
-export async function refreshCharges(trx: Trx): Promise<void> {
+/**
+ * Takes from our books what gateways told of charges since the records were carried: of these, or
+ * of all of them.
+ */
+export async function refreshCharges(trx: Trx, ids: readonly string[] | null): Promise<void> {
   await trx.query(
     `update recon_open_records o
         set fee = n.fee, tax = n.tax
@@ -133,10 +136,11 @@ export async function refreshCharges(trx: Trx): Promise<void> {
          select w.record_id, r.fee, r.tax from recon_open_records w
           cross join lateral (${chargeNow('w.record_id')} limit 1) r
           where w.org_id = $1 and not w.reversal
+            and ($2::text[] is null or w.record_id = any($2::text[]))
             and (w.fee, w.tax) is distinct from (r.fee, r.tax)
        ) n
       where o.org_id = $1 and o.record_id = n.record_id and not o.reversal`,
-    [trx.scope],
+    [trx.scope, ids],
   )
 }
 
