@@ -274,6 +274,17 @@ describe('what comes late', () => {
     expect(await told(`bank ${file} 1`)).to.deep.equal(['duplicate_external 840'])
   })
 
+  it('is not tied with what is left over once a person took a credit from the other', async () => {
+    const on = '2026-05-05'
+    await tell(books, settled('setl_o', 1050n, null))
+    await credits({ amount: 1050n, text: 'NEFT RAZORPAY', on })
+    const place = { fileNo: file, rowNo: 1 }
+    await journal(async (trx) => await undo(trx, place, { ...how, mayPost: true }))
+    await tell(books, settled('setl_p', 1050n, null))
+    await run()
+    expect(await told(`bank ${file} 1`)).to.deep.equal(['ambiguous 1050'])
+  })
+
   it('proves no settlement by a credit that was booked as something else', async () => {
     const before = await balanceOf(books, TRANSIT)
     await credits({ amount: 950n, text: 'UTRN00001AX RAZORPAY', on: '2026-05-20' })
