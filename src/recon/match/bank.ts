@@ -5,6 +5,7 @@ import { addBusinessDays } from './days.ts'
 import { AGREES } from './kinds.ts'
 import type { Rules } from './rules.ts'
 import { subsetOf } from './subset.ts'
+import { windowsOf } from './window.ts'
 
 /** A line of a bank statement that no settlement was found for. Minor units, signed. */
 export interface BankLine {
@@ -162,18 +163,7 @@ function byAmount(
   open: Map<string, OpenSettlement>,
   { apart, rules, decided }: Pick<Known, 'apart' | 'rules'> & { decided: BankDecided },
 ): void {
-  const holidays = new Set(rules.holidays)
-  const inWindow = (line: BankLine) => {
-    const from = addBusinessDays(line.bookedOn, -rules.bankWindow.after, holidays)
-    const to = addBusinessDays(line.bookedOn, rules.bankWindow.before, holidays)
-    return [...open.values()].filter(
-      (one) =>
-        one.currency === line.currency &&
-        line.gateways.includes(one.gateway) &&
-        one.settledOn >= from &&
-        one.settledOn <= to,
-    )
-  }
+  const inWindow = windowsOf(open, rules)
   const wanted = new Map<string, BankLine[]>()
   const rest: BankLine[] = []
   for (const line of lines) {

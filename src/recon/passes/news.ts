@@ -64,8 +64,8 @@ interface NewsRow {
 
 /**
  * Breaks where the gateway told something of what a resolution had ended, so that both stand in the
- * books: each names the resolution, which is undone then. What was resolved is read where it stands,
- * also by a trial.
+ * books: each names the resolution, which is undone then. What was resolved is read where it
+ * stands, also by a trial.
  */
 export async function loadNews(trx: Trx): Promise<Break[]> {
   const rows = await trx.query<NewsRow>(
