@@ -266,12 +266,13 @@ function inParts(kind: LifeKind, { payment, line }: Pair): Lived {
   const off = kind === 'split' ? 0n : kind === 'split_incomplete' ? -211n : 211n
   const second = payment.amount - first + off
   const expected = kind === 'split' ? line.expected : 'held'
+  // The gateway takes its charge of the first part.
   const part = (amount: bigint, later: number): BookLine => ({
     ...line,
     amount,
-    fee: 0n,
-    tax: 0n,
-    net: amount,
+    fee: later === 0 ? line.fee : 0n,
+    tax: later === 0 ? line.tax : 0n,
+    net: amount - (later === 0 ? (line.fee ?? 0n) : 0n),
     lineNo: later,
     settledOn: new Date(Date.parse(line.settledOn) + later * DAY_MS).toISOString().slice(0, 10),
     expected,

@@ -89,7 +89,10 @@ function draftOf({ rowKey, repeated, turn, bookedOn: on, ...line }: Unposted): D
 }
 
 /** What no entry of ours could say. */
-function faultOf({ into, amount, due }: Unposted): string | null {
+function faultOf({ into, amount, due, areSent }: Unposted): string | null {
+  if (!areSent) {
+    return 'The gateway says that a settlement of it came back: take the line apart from it.'
+  }
   if (amount !== due) {
     return `The settlements come to ${due} and the line to ${amount}.`
   }

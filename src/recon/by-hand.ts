@@ -5,7 +5,8 @@ import { Problem } from '../base/problem.ts'
 import { subjectOfBank } from './match/bank.ts'
 import { chargeBreaks, matchOf, subjectOf, type Line } from './match/decide.ts'
 import { AGREES, LINE_RECORDS } from './match/kinds.ts'
-import { loadOpenPair, writeBankMatches } from './passes/bank.ts'
+import { loadOpenPair } from './passes/bank-pair.ts'
+import { writeBankMatches } from './passes/bank.ts'
 import { endBreaksAbout, writeBreaks } from './passes/breaks.ts'
 import {
   loadOpenLines,
@@ -69,9 +70,9 @@ export async function matchLines(
   const backs = records.map(({ recordId, reversal }) => `${recordId}${reversal ? ' back' : ''}`)
   const subjects = [...lines.map(subjectOf), ...backs.map((back) => `record ${back}`)]
   await endBreaksAbout(trx, subjects, MATCHED)
-  const [[line], [record]] = [lines, records]
-  if (line !== undefined && record !== undefined && matches.length === 1) {
-    await writeBreaks(trx, { no: runNo, asOf: how.today }, chargeBreaks(line, record))
+  const [[line, ...parts], [record, ...others]] = [lines, records]
+  if (line !== undefined && record !== undefined && others.length === 0) {
+    await writeBreaks(trx, { no: runNo, asOf: how.today }, chargeBreaks([line, ...parts], record))
   }
 }
 

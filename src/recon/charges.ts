@@ -2,19 +2,12 @@
 import type { IsoDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
 import { recordFacts } from '../donations/record.ts'
-import type { Fact, FeeFact, GatewayName, Settled } from '../gateways/fact.ts'
+import type { FeeFact, GatewayName } from '../gateways/fact.ts'
 import { resolveBreaks } from './passes/breaks.ts'
+import { noonOf, provenSettlements, type Telling } from './proven-settlements.ts'
 
 /** Facts of one transaction, for which the other writers of the journal wait. */
 const TOGETHER = 500
-
-/** A break, and the fact that ends it. */
-interface Telling {
-  exceptionId: string
-  /** The first line that tells it: stands for the event in the store of facts. */
-  line: string
-  fact: Fact
-}
 
 /**
  * Tells what the books lack and two sides prove, as facts on the ordinary path, from the break
@@ -26,7 +19,7 @@ export async function tellCharges(
   asOf: IsoDate,
   after: string,
 ): Promise<{ posted: number; last: string | null }> {
-  const settlements = after === '' ? await provenSettlements(trx, asOf) : []
+  const settlements = after === '' ? await provenSettlements(trx, asOf, TOGETHER) : []
   let posted = await tell(trx, settlements)
   const fees = await missingFees(trx, asOf, after)
   posted += await tell(
@@ -164,96 +157,4 @@ function feeOf(row: FeeRow, day: IsoDate): FeeFact {
   return row.kind === 'payment'
     ? { ...base, kind: 'payment_fee', gatewayPaymentId: id }
     : { ...base, kind: 'refund_fee', gatewayRefundId: id }
-}
-
-interface SettlementRow {
-  exception_id: string
-  gateway: GatewayName
-  account: string
-  settlement_ref: string
-  net: bigint
-  currency: string
-  utr: string
-  day: IsoDate
-  file_no: number
-  row_no: number
-}
-
-/**
- * Settlements that nobody told, where the bank proves them: one of its lines names the UTR that all
- * lines of the settlement name, and no other, and is of what they come to.
- */
-async function provenSettlements(trx: Trx, asOf: IsoDate): Promise<Telling[]> {
-  const unknown = await trx.query(
-    `select 1 from recon_exceptions
-      where org_id = $1 and state = 'open' and kind = 'missing_internal'
-        and subject like 'settlement %' limit 1`,
-    [trx.scope],
-  )
-  if (unknown.length === 0) {
-    return []
-  }
-  const rows = await trx.query<SettlementRow>(
-    `with missing as materialized (
-       select e.exception_id, b.gateway, b.account, b.settlement_ref, b.currency, b.net
-         from recon_exceptions e
-         join recon_batches b on b.org_id = e.org_id
-          and b.settlement_ref = e.detail ->> 'settlement' and b.currency = e.currency
-          and e.subject = 'settlement ' || b.gateway || ' ' || b.account || ' '
-                          || b.settlement_ref
-        where e.org_id = $1 and e.state = 'open' and e.kind = 'missing_internal' and b.net > 0
-          and e.subject like 'settlement %'
-        order by e.exception_id limit ${TOGETHER}
-     ), told as materialized (
-       select m.exception_id, m.gateway, m.account, m.settlement_ref, m.currency, m.net,
-              max(l.utr) as utr, max(l.settled_on) as settled_on, min(l.file_no) as file_no,
-              (array_agg(l.row_no order by l.file_no, l.row_no))[1] as row_no
-         from missing m
-         join settlement_lines l on l.org_id = $1 and l.settlement_ref = m.settlement_ref
-          and l.account = m.account and l.gateway = m.gateway
-        group by 1, 2, 3, 4, 5, 6
-       having count(*) = count(l.utr) and min(l.utr) = max(l.utr)
-          and bool_and(l.currency = m.currency)
-     )
-     select t.exception_id, t.gateway, t.account, t.settlement_ref, t.net, t.currency, t.utr,
-            coalesce(t.settled_on, c.booked_on, $2::date) as day, t.file_no, t.row_no
-       from told t
-      cross join lateral (
-        select min(booked_on) as booked_on, count(*) as times,
-               bool_and(amount = t.net and currency = t.currency and repeated = 0) as agrees
-          from bank_lines b
-         where b.org_id = $1 and t.utr = any(b.tokens) and b.amount > 0
-      ) c
-      where c.times = 1 and c.agrees
-        and not exists (select from told o where o.utr = t.utr and o <> t)
-        and not exists (
-          select from settlements s where s.org_id = $1 and s.utr = t.utr)
-      order by t.exception_id`,
-    [trx.scope, asOf],
-  )
-  return rows.map((row) => ({
-    exceptionId: row.exception_id,
-    line: `${row.file_no}-${row.row_no}`,
-    fact: settledOf(row),
-  }))
-}
-
-function settledOf(row: SettlementRow): Settled {
-  const { gateway, account, settlement_ref: id, net: amount, currency, utr, day } = row
-  return {
-    kind: 'settled',
-    key: `line:${gateway}:${account}:${id}:settled`,
-    gateway,
-    account,
-    occurredAt: noonOf(day),
-    gatewaySettlementId: id,
-    amount,
-    currency,
-    utr,
-  }
-}
-
-/** Reports name days only: at noon in India it is that day wherever it is counted from. */
-function noonOf(day: IsoDate): Date {
-  return new Date(`${day}T12:00:00+05:30`)
 }

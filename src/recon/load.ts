@@ -57,7 +57,7 @@ export async function loadBankLines(
 }
 
 /** Bytes that are read while Postgres writes those before them; twice that is in memory. */
-const PART_MAX = 4_000_000
+const PART_MAX = 2_000_000
 
 /** The lines as Postgres copies them in, in parts. */
 async function* partsOf<Line>(

@@ -4,12 +4,13 @@ import { postCredits } from './books.ts'
 import { tellCharges } from './charges.ts'
 import { decideGroup } from './match/decide.ts'
 import { decideFallbacks } from './match/fallback.ts'
-import { decideOpen, openBankLines, writeBankMatches } from './passes/bank.ts'
+import { decideOpen, openBankLines, undoReversed, writeBankMatches } from './passes/bank.ts'
 import { FROM_THE_FIRST_BATCH, loadBatches } from './passes/batches.ts'
-import { endOldBreaks, writeBreaks } from './passes/breaks.ts'
+import { endBreaks, endOldBreaks, writeBreaks } from './passes/breaks.ts'
 import { FROM_THE_FIRST, loadLate, type After } from './passes/late.ts'
 import { ROWS_TOGETHER, takeLines, writeMatches } from './passes/matches.ts'
-import { carryRecords, SIDES, type SideName } from './passes/records.ts'
+import { loadNews, loadRetoldCharges } from './passes/news.ts'
+import { carryRecords, refreshCharges, SIDES, type SideName } from './passes/records.ts'
 import { countParts, loadGroups, loadWanting } from './passes/residual.ts'
 import { firstIds, isPosting, loadRun, type Run, type Step } from './runs.ts'
 
@@ -145,6 +146,9 @@ async function partOfRecords(trx: Trx, run: Run): Promise<void> {
 
 async function partOfResidual(trx: Trx, run: Run): Promise<void> {
   const { progress, rules } = run
+  if (progress.parts === undefined) {
+    await hearOfCharges(trx, run)
+  }
   const parts = progress.parts ?? (await countParts(trx))
   const part = progress.part ?? 0
   const decided = (await loadGroups(trx, part, parts)).map((group) => decideGroup(group, rules))
@@ -167,6 +171,15 @@ async function partOfResidual(trx: Trx, run: Run): Promise<void> {
   progress.part = part + 1
 }
 
+/** Charges that were told since the last run, of what is carried and of what was matched. */
+async function hearOfCharges(trx: Trx, run: Run): Promise<void> {
+  await refreshCharges(trx, null)
+  const { old, breaks } = await loadRetoldCharges(trx)
+  run.progress.gone += await endBreaks(trx, run.no, old)
+  await writeBreaks(trx, run, breaks)
+  run.progress.breaks += breaks.length
+}
+
 async function partOfBatches(trx: Trx, run: Run): Promise<void> {
   const { breaks, last } = await loadBatches(
     trx,
@@ -183,6 +196,7 @@ async function partOfBatches(trx: Trx, run: Run): Promise<void> {
 }
 
 async function bank(trx: Trx, run: Run): Promise<void> {
+  await undoReversed(trx, run.no)
   await openBankLines(trx, run.no)
   const { matches, breaks } = await decideOpen(trx, run.rules)
   run.progress.matched += await writeBankMatches(trx, run.no, matches)
@@ -193,6 +207,11 @@ async function bank(trx: Trx, run: Run): Promise<void> {
 
 async function partOfLate(trx: Trx, run: Run): Promise<void> {
   const { after: recordId, reversal } = run.progress
+  if (recordId === undefined) {
+    const news = await loadNews(trx)
+    await writeBreaks(trx, run, news)
+    run.progress.breaks += news.length
+  }
   const after: After =
     recordId === undefined ? FROM_THE_FIRST : { recordId, reversal: reversal ?? false }
   const { breaks, last } = await loadLate(trx, { asOf: run.asOf, rules: run.rules, after })

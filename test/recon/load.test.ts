@@ -63,7 +63,7 @@ describe('the writer of lines', () => {
   })
 
   it('counts what stands twice, or was there before, in any part of a long file', async () => {
-    // Some 22,000 lines are a part. The first is told again in the second part, and in the last.
+    // Some 10,000 lines are a part. The first is told again in a later part, and in the last.
     const lines = Array.from({ length: 60_000 }, (_, number) => razorpayRow(10_000 + number))
     const first = lines[0] ?? ''
     const told = [...lines.slice(0, 50_000), first, ...lines.slice(50_000), first]

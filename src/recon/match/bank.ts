@@ -5,6 +5,7 @@ import { addBusinessDays } from './days.ts'
 import { AGREES } from './kinds.ts'
 import type { Rules } from './rules.ts'
 import { subsetOf } from './subset.ts'
+import { windowsOf } from './window.ts'
 
 /** A line of a bank statement that no settlement was found for. Minor units, signed. */
 export interface BankLine {
@@ -162,25 +163,18 @@ function byAmount(
   open: Map<string, OpenSettlement>,
   { apart, rules, decided }: Pick<Known, 'apart' | 'rules'> & { decided: BankDecided },
 ): void {
-  const holidays = new Set(rules.holidays)
-  const inWindow = (line: BankLine) => {
-    const from = addBusinessDays(line.bookedOn, -rules.bankWindow.after, holidays)
-    const to = addBusinessDays(line.bookedOn, rules.bankWindow.before, holidays)
-    return [...open.values()].filter(
-      (one) =>
-        one.currency === line.currency &&
-        line.gateways.includes(one.gateway) &&
-        one.settledOn >= from &&
-        one.settledOn <= to &&
-        !apart.has(pairOf(line, one.settlementId)),
-    )
-  }
+  const inWindow = windowsOf(open, rules)
   const wanted = new Map<string, BankLine[]>()
   const rest: BankLine[] = []
   for (const line of lines) {
     const equal = inWindow(line).filter(({ amount }) => amount === line.amount)
     if (equal.length === 0) {
       rest.push(line)
+    }
+    // Which one is left over proves nothing once a person took one away.
+    if (equal.some(({ settlementId }) => apart.has(pairOf(line, settlementId)))) {
+      decided.breaks.push(bankBreak('ambiguous', line, line.amount, equal))
+      continue
     }
     for (const { settlementId } of equal) {
       wanted.set(settlementId, [...(wanted.get(settlementId) ?? []), line])
@@ -204,7 +198,7 @@ function byAmount(
     }
   }
   for (const line of rest) {
-    bySum(line, inWindow(line), { open, rules, decided })
+    bySum(line, inWindow(line), { open, apart, rules, decided })
   }
 }
 
@@ -215,9 +209,13 @@ function bySum(
   candidates: readonly OpenSettlement[],
   {
     open,
+    apart,
     rules,
     decided,
-  }: { open: Map<string, OpenSettlement>; rules: Rules; decided: BankDecided },
+  }: Pick<Known, 'apart' | 'rules'> & {
+    open: Map<string, OpenSettlement>
+    decided: BankDecided
+  },
 ): void {
   const smaller = candidates
     .filter(({ amount }) => amount < line.amount)
@@ -234,7 +232,8 @@ function bySum(
   }
   const amounts = smaller.map(({ amount }) => amount)
   const found = subsetOf(amounts, line.amount, rules.subset.steps)
-  if (found.how === 'one') {
+  const isApart = smaller.some(({ settlementId }) => apart.has(pairOf(line, settlementId)))
+  if (found.how === 'one' && !isApart) {
     for (const place of found.items) {
       const settlement = smaller[place]
       if (settlement !== undefined) {
@@ -242,7 +241,7 @@ function bySum(
       }
     }
   } else {
-    const kind = KIND_OF[found.how]
+    const kind = found.how === 'one' ? 'ambiguous' : KIND_OF[found.how]
     decided.breaks.push(bankBreak(kind, line, line.amount, smaller.slice(0, 10)))
   }
 }

@@ -191,6 +191,7 @@ function decideNamed(
     for (const line of lines) {
       decided.matches.push(matchOf(line, record, { rule: 'split', whole: false, candidates: 1 }))
     }
+    decided.breaks.push(...chargeBreaks([first, ...lines.slice(1)], record))
     return
   }
   const off = told - record.amount
@@ -204,12 +205,21 @@ function decideNamed(
 /** A match by the record's own id; a charge that differs is a break of its own. */
 function take(line: Line, record: OpenRecord, rule: MatchRule, decided: Decided): void {
   decided.matches.push(matchOf(line, record, { rule, whole: true, candidates: 1 }))
-  decided.breaks.push(...chargeBreaks(line, record))
+  decided.breaks.push(...chargeBreaks([line], record))
+}
+
+/** What a line, or both sides, say of a charge; the fee has its tax in it. Minor units. */
+export interface Charge {
+  fee: bigint | null
+  tax: bigint | null
 }
 
 /** Fee and tax are compared each for itself; what only one side knows is missing on the other. */
-export function chargeBreaks(line: Line, record: OpenRecord): Break[] {
-  const breaks: Break[] = []
+export function chargesOff(
+  line: Charge,
+  record: Charge,
+): { kind: 'fee_missing' | 'fee_variance' | 'tax_variance'; amount: bigint }[] {
+  const breaks: ReturnType<typeof chargesOff> = []
   for (const what of ['fee', 'tax'] as const) {
     const told = line[what]
     const recorded = record[what]
@@ -220,19 +230,43 @@ export function chargeBreaks(line: Line, record: OpenRecord): Break[] {
     }
     const kind = told === null || recorded === null ? 'fee_missing' : (`${what}_variance` as const)
     if (!breaks.some((one) => one.kind === kind)) {
-      breaks.push({
-        ...breakOf(kind, line, off < 0n ? -off : off, {
-          record: record.recordId,
-          told_fee: line.fee,
-          told_tax: line.tax,
-          recorded_fee: record.fee,
-          recorded_tax: record.tax,
-        }),
-        stays: true,
-      })
+      breaks.push({ kind, amount: off < 0n ? -off : off })
     }
   }
   return breaks
+}
+
+/** Breaks of a match, whose lines come to the record: what they were charged is not the same. */
+export function chargeBreaks(lines: readonly [Line, ...Line[]], record: OpenRecord): Break[] {
+  const [first] = lines
+  const [said, tax] = [sumOf(lines.map(({ fee }) => fee)), sumOf(lines.map((one) => one.tax))]
+  const kept = lines.reduce((sum, line) => sum + keptOf(line), 0n)
+  const agrees = (said ?? 0n) === (record.fee ?? 0n)
+  const told = { fee: agrees && kept !== (said ?? 0n) ? kept : said, tax }
+  return chargesOff(told, record).map(({ kind, amount }) => ({
+    ...breakOf(kind, first, amount, {
+      record: record.recordId,
+      ...(record.reversal ? { back: true } : {}),
+      told_fee: told.fee,
+      told_tax: told.tax,
+      recorded_fee: record.fee,
+      recorded_tax: record.tax,
+      ...(kept === (told.fee ?? 0n) ? {} : { kept }),
+    }),
+    stays: true,
+  }))
+}
+
+/** What the settlement kept back of the line's amount, whatever its fee says. */
+function keptOf({ amount, net, kind }: Line): bigint {
+  const isPlain = kind === 'adjustment' || kind === 'fee' || kind === 'other'
+  const brings = isPlain ? net >= 0n : LINE_RECORDS[kind].brings
+  return brings ? amount - net : -net - amount
+}
+
+function sumOf(amounts: readonly (bigint | null)[]): bigint | null {
+  const told = amounts.filter((one) => one !== null)
+  return told.length === 0 ? null : told.reduce((sum, one) => sum + one, 0n)
 }
 
 export function matchOf(

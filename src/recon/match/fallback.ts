@@ -23,6 +23,8 @@ export interface Wanting {
   byPayment: readonly OpenRecord[]
   /** And inside its window of days. */
   byAmount: readonly OpenRecord[]
+  /** A person took the line from one of them: which one is left proves nothing. */
+  isApart?: boolean
 }
 
 interface Proposal {
@@ -72,7 +74,7 @@ function accept({ line, record, rule, candidates }: Proposal, decided: Decided):
   const match = matchOf(line, record, { rule, whole: true, candidates })
   const agrees = match.agrees | (rule === 'reference' ? AGREES.reference : 0)
   decided.matches.push({ ...match, agrees })
-  decided.breaks.push(...chargeBreaks(line, record))
+  decided.breaks.push(...chargeBreaks([line], record))
 }
 
 function proposalOf(one: Wanting, decided: Decided): Proposal | null {
@@ -85,7 +87,11 @@ function proposalOf(one: Wanting, decided: Decided): Proposal | null {
     return null
   }
   const isNameless = line.externalId === null && line.orderRef === null
-  if (isNameless && byBank.length > 0) {
+  const isByBank = isNameless && byBank.length > 0
+  if (one.isApart === true) {
+    return refuse('ambiguous', isByBank ? byBank : candidates)
+  }
+  if (isByBank) {
     return byBankReference(one, refuse)
   }
   if (only === undefined) {

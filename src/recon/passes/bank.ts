@@ -30,7 +30,7 @@ export async function openBankLines(trx: Trx, runNo: number): Promise<void> {
   )
 }
 
-interface LineRow {
+export interface LineRow {
   file_no: number
   row_no: number
   repeated: number
@@ -41,7 +41,7 @@ interface LineRow {
   narration: string
 }
 
-interface SettlementRow {
+export interface SettlementRow {
   settlement_id: string
   gateway: string
   utr: string | null
@@ -84,7 +84,7 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
        left join recon_bank_matches m
          on m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null
        left join recon_closed_records c on c.record_id = s.settlement_id and c.org_id = $1
-      where s.org_id = $1 and s.utr = any($2::text[])
+      where s.org_id = $1 and s.utr_plain = any($2::text[])
         and (m.settlement_id is not null or c.record_id is not null)
       order by s.settlement_id limit $3`,
     [trx.scope, lines.flatMap(({ tokens }) => tokens), OPEN_MAX],
@@ -112,7 +112,7 @@ export async function decideOpen(trx: Trx, rules: Rules): Promise<BankDecided> {
   })
 }
 
-function lineOf(row: LineRow): BankLine {
+export function lineOf(row: LineRow): BankLine {
   return {
     fileNo: row.file_no,
     rowNo: row.row_no,
@@ -125,7 +125,7 @@ function lineOf(row: LineRow): BankLine {
   }
 }
 
-function settlementOf(row: SettlementRow): OpenSettlement {
+export function settlementOf(row: SettlementRow): OpenSettlement {
   return {
     settlementId: row.settlement_id,
     gateway: row.gateway,
@@ -215,6 +215,27 @@ export async function bankMatchesOf(
   )
 }
 
+/**
+ * Takes apart what somebody reversed the entry of: what is in transit again is open again. As with
+ * an undo, only a person ties it together after that.
+ */
+export async function undoReversed(trx: Trx, runNo: number): Promise<void> {
+  await trx.query(
+    `with undone as (
+       update recon_bank_matches m
+          set undone_at = now(), undone_by = r.actor, undone_because = 'its entry was reversed',
+              reversal_no = r.entry_no
+         from journal_entries r
+        where m.org_id = $1 and m.undone_at is null and r.org_id = $1 and r.reverses = m.entry_no
+       returning m.file_no, m.row_no
+     )
+     insert into recon_open_bank_lines (org_id, file_no, row_no, run_no)
+     select distinct $1::integer, file_no, row_no, $2::integer from undone
+     on conflict do nothing`,
+    [trx.scope, runNo],
+  )
+}
+
 /** Takes a line and its settlements apart: both are open again. */
 export async function undoBankMatches(
   trx: Trx,
@@ -236,38 +257,6 @@ export async function undoBankMatches(
   )
 }
 
-/** A line and settlements that a person wants to match, as far as they are open. */
-export async function loadOpenPair(
-  trx: Trx,
-  { fileNo, rowNo }: Place,
-  settlementIds: readonly string[],
-): Promise<{ line: BankLine | null; settlements: OpenSettlement[] }> {
-  const [line] = await trx.query<LineRow>(
-    `select l.file_no, l.row_no, l.repeated, l.booked_on, l.amount, l.currency, l.tokens,
-            l.narration
-       from recon_open_bank_lines o
-       join bank_lines l
-         on l.org_id = o.org_id and l.file_no = o.file_no and l.row_no = o.row_no
-      where o.org_id = $1 and o.file_no = $2 and o.row_no = $3`,
-    [trx.scope, fileNo, rowNo],
-  )
-  const settlements = await trx.query<SettlementRow>(
-    `select s.settlement_id, s.gateway, s.utr, s.amount, s.currency,
-            (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on
-       from settlements s
-      where s.org_id = $1 and s.settlement_id = any($2::text[]) and s.state = 'processed'
-        and s.settled_at is not null
-        and not exists (
-          select from recon_bank_matches m
-           where m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null)
-      order by s.settlement_id`,
-    [trx.scope, settlementIds],
-  )
-  return {
-    line: line === undefined ? null : lineOf(line),
-    settlements: settlements.map(settlementOf),
-  }
-}
 /** Opens the credits again that a resolution closed. */
 export async function reopenBankLines(trx: Trx, resolutionId: string): Promise<void> {
   await trx.query(

@@ -10,6 +10,7 @@ export interface BatchKey {
   settlement: string
   account: string
   gateway: string
+  currency?: string
 }
 
 export const FROM_THE_FIRST_BATCH: BatchKey = { settlement: '', account: '', gateway: '' }
@@ -23,6 +24,7 @@ interface BatchRow {
   net: bigint
   settlement_id: string | null
   recorded: bigint | null
+  recorded_currency: string | null
   settled_on: string | null
   resolved: bigint | null
   resolution: string | null
@@ -38,22 +40,33 @@ export async function loadBatches(
   after: BatchKey,
 ): Promise<{ breaks: Break[]; last: BatchKey | null }> {
   const rows = await trx.query<BatchRow>(
-    `select b.*, s.settlement_id, s.amount as recorded,
+    `with named as materialized (
+       -- What a policy lets no index look for is worked out before.
+       select detail ->> 'settlement' as ref, subject from recon_exceptions
+        where org_id = $1 and state = 'open' and detail ? 'settlement'
+          and kind in ('batch_total_mismatch', 'missing_internal')
+          and subject like 'settlement %'
+     )
+     select b.*, s.settlement_id, s.amount as recorded, s.currency as recorded_currency,
             (s.settled_at at time zone 'Asia/Kolkata')::date as settled_on,
             w.resolved, w.resolution
        from (
-         select gateway, account, settlement_ref, currency, lines, net from recon_batches
-          where org_id = $1 and run_no = $2
-          union
-         select r.gateway, r.account, r.settlement_ref, r.currency, r.lines, r.net
-           from recon_exceptions e
-           join recon_batches r on r.org_id = e.org_id
-            and e.subject = 'settlement ' || r.gateway || ' ' || r.account || ' '
-                            || r.settlement_ref
-          where e.org_id = $1 and e.state = 'open'
-            and e.kind in ('batch_total_mismatch', 'missing_internal')
-            and e.detail ? 'settlement'
-            and r.settlement_ref = e.detail ->> 'settlement'
+         select *, 'settlement ' || gateway || ' ' || account || ' ' || settlement_ref as subject
+           from (
+             select gateway, account, settlement_ref, currency, lines, net from recon_batches
+              where org_id = $1 and run_no = $2
+              union
+             select r.gateway, r.account, r.settlement_ref, r.currency, r.lines, r.net
+               from named n
+              cross join lateral (
+                select * from recon_batches where settlement_ref = n.ref and org_id = $1 offset 0
+              ) r
+              where n.subject = 'settlement ' || r.gateway || ' ' || r.account || ' '
+                                || r.settlement_ref
+           ) u
+          where (settlement_ref, account, gateway, currency) > ($3, $4, $5, $6)
+          order by settlement_ref, account, gateway, currency
+          limit ${TOGETHER}
        ) b
        left join lateral (
          select settlement_id, amount, currency, settled_at from settlements
@@ -66,17 +79,12 @@ export async function loadBatches(
            from recon_exceptions e
            join recon_resolutions n
              on n.exception_id = e.exception_id and n.org_id = $1 and n.state = 'done'
-          where e.subject = 'settlement ' || b.gateway || ' ' || b.account || ' '
-                            || b.settlement_ref
+          where e.subject = b.subject
             and e.kind = 'batch_total_mismatch' and e.state = 'resolved' and e.org_id = $1
             and n.action <> 'dismiss'
        ) w
-      -- A line in another currency is a break of its own; sums of two currencies are none.
-      where b.currency = coalesce(s.currency, b.currency)
-        and (b.settlement_ref, b.account, b.gateway) > ($3, $4, $5)
-      order by b.settlement_ref, b.account, b.gateway
-      limit ${TOGETHER}`,
-    [trx.scope, runNo, after.settlement, after.account, after.gateway],
+      order by b.settlement_ref, b.account, b.gateway, b.currency`,
+    [trx.scope, runNo, after.settlement, after.account, after.gateway, after.currency ?? ''],
   )
   const last = rows.at(-1)
   return {
@@ -84,11 +92,20 @@ export async function loadBatches(
     last:
       last === undefined || rows.length < TOGETHER
         ? null
-        : { settlement: last.settlement_ref, account: last.account, gateway: last.gateway },
+        : {
+            settlement: last.settlement_ref,
+            account: last.account,
+            gateway: last.gateway,
+            currency: last.currency,
+          },
   }
 }
 
 function breakOfBatch(row: BatchRow): Break[] {
+  // A line in another currency is a break of its own; sums of two currencies are none.
+  if (row.recorded_currency !== null && row.recorded_currency !== row.currency) {
+    return []
+  }
   const { gateway, account, settlement_ref: settlement, currency, net: told, recorded } = row
   // What was written off of it is explained; where the lines agree after all, that is not.
   const off = told - (recorded ?? 0n) - (row.resolved ?? 0n)

@@ -27,6 +27,8 @@ export async function writeBreaks(
           select from recon_exceptions e
            where e.subject = n.subject and e.kind = n.kind and e.org_id = $1
              and e.state = 'resolved' and e.amount = n.amount and e.currency = n.currency
+             -- What a match by hand ended is told again once that is taken apart.
+             and not e.detail ? 'ended'
              and (e.detail ->> 'told', e.detail ->> 'recorded', e.detail ->> 'resolution')
                  is not distinct from
                  (n.detail ->> 'told', n.detail ->> 'recorded', n.detail ->> 'resolution'))
@@ -63,6 +65,16 @@ export async function endOldBreaks(trx: Trx, runNo: number): Promise<number> {
       where org_id = $1 and state = 'open' and not stays and seen_by < $2
       returning 1`,
     [trx.scope, runNo],
+  )
+  return gone.length
+}
+
+/** Ends these open breaks: a run found that they are something else by now. */
+export async function endBreaks(trx: Trx, runNo: number, ids: readonly string[]): Promise<number> {
+  const gone = await trx.query(
+    `update recon_exceptions set state = 'gone', ended_by_run = $2, ended_at = now()
+      where org_id = $1 and exception_id = any($3::text[]) and state = 'open' returning 1`,
+    [trx.scope, runNo, ids],
   )
   return gone.length
 }

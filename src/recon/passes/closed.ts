@@ -2,7 +2,7 @@
 import type { Trx } from '../../base/db.ts'
 import { reopenBankLines } from './bank.ts'
 import { reopenLines } from './matches.ts'
-import { reopenClosedRecords } from './records.ts'
+import { refreshCharges, reopenClosedRecords } from './records.ts'
 
 /** Lines, records and settlements that a resolution ends. */
 export interface Closing {
@@ -39,6 +39,11 @@ export async function close(trx: Trx, resolutionId: string, closing: Closing): P
       ],
     )
   }
+  // As it was given up, with its charge, so that another one that comes is known for news.
+  await refreshCharges(
+    trx,
+    closing.records.map(({ recordId }) => recordId),
+  )
   await closeRecords(trx, resolutionId, closing)
 }
 

@@ -41,6 +41,8 @@ const take = (onConflict: string): string => `
        and coalesce(fee, 0) = coalesce(recorded_fee, 0) and (fee is null) <= (recorded_fee is null)
        and coalesce(tax, 0) = coalesce(recorded_tax, 0)
        and repeated = 0
+       -- Of what comes back of a transfer the gateway keeps its charge.
+       and (net = due or record_id like 'trf\\_%')
        -- What was written off stays that: a line that comes after all is a break that says so.
        and (record_id, reversal) not in (
          select c.record_id, c.reversal from recon_closed_records c where c.org_id = $1)

@@ -1,6 +1,7 @@
 /** The other side: records of ours that no line has told of yet, carried until one does. */
 import type { IsoDate } from '../../base/clock.ts'
 import type { Trx } from '../../base/db.ts'
+import { chargeNow } from './live-charges.ts'
 
 /** Records in one transaction. */
 export const RECORDS_TOGETHER = 200_000
@@ -121,6 +122,26 @@ export async function carryRecords(
     [trx.scope, after, asOf, runNo],
   )
   return looked ?? { last: null, seen: 0, open: 0 }
+}
+
+/**
+ * Takes from our books what gateways told of charges since the records were carried: of these, or
+ * of all of them.
+ */
+export async function refreshCharges(trx: Trx, ids: readonly string[] | null): Promise<void> {
+  await trx.query(
+    `update recon_open_records o
+        set fee = n.fee, tax = n.tax
+       from (
+         select w.record_id, r.fee, r.tax from recon_open_records w
+          cross join lateral (${chargeNow('w.record_id')} limit 1) r
+          where w.org_id = $1 and not w.reversal
+            and ($2::text[] is null or w.record_id = any($2::text[]))
+            and (w.fee, w.tax) is distinct from (r.fee, r.tax)
+       ) n
+      where o.org_id = $1 and o.record_id = n.record_id and not o.reversal`,
+    [trx.scope, ids],
+  )
 }
 
 /** Whose ids begin so. */

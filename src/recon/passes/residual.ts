@@ -192,8 +192,12 @@ export async function loadWanting(
 ): Promise<Wanting[]> {
   const windows = lines.map((line) => windowOf(line, rules))
   const references = lines.map((line) => bankReferenceOf(line))
-  const rows = await trx.query<{ place: number; how: How; record: RecordRow }>(
+  const rows = await trx.query<{ place: number; how: How; record: RecordRow; apart: boolean }>(
     `select w.place::integer - 1 as place, c.how,
+            exists (
+              select from recon_matches u
+               where u.file_no = w.file_no and u.row_no = w.row_no and u.org_id = $1
+                 and u.undone_at is not null and u.record_id = c.record_id) as apart,
             to_jsonb(c) || jsonb_build_object('amount', c.amount::text, 'fee', c.fee::text,
               'tax', c.tax::text) as record
        from unnest($2::integer[], $3::integer[], $4::date[], $5::date[], $6::text[], $7::text[])
@@ -203,11 +207,6 @@ export async function loadWanting(
          where org_id = $1 and file_no = w.file_no and row_no = w.row_no limit 1
       ) l
       ${CANDIDATES}
-      -- What a person took apart only a person puts together again.
-      where not exists (
-        select from recon_matches u
-         where u.file_no = w.file_no and u.row_no = w.row_no and u.org_id = $1
-           and u.undone_at is not null and u.record_id = c.record_id)
       order by w.place, c.record_id`,
     [
       trx.scope,
@@ -226,6 +225,7 @@ export async function loadWanting(
     byBank: [] as OpenRecord[],
     byPayment: [] as OpenRecord[],
     byAmount: [] as OpenRecord[],
+    isApart: false,
   }))
   const listOf = {
     order: 'byOrder',
@@ -233,8 +233,12 @@ export async function loadWanting(
     payment: 'byPayment',
     amount: 'byAmount',
   } as const
-  for (const { place, how, record } of rows) {
-    found[place]?.[listOf[how]].push(recordOf(record))
+  for (const { place, how, record, apart } of rows) {
+    const one = found[place]
+    one?.[listOf[how]].push(recordOf(record))
+    if (one !== undefined && apart) {
+      one.isApart = true
+    }
   }
   return found
 }

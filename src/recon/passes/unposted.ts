@@ -17,6 +17,8 @@ export interface Unposted extends Place {
   settlements: string[]
   /** Minor units that its settlements come to. */
   due: bigint
+  /** Every one of its settlements stands as sent. */
+  areSent: boolean
 }
 
 /** Lines whose matches no entry stands for, in order, from the one after `after`. */
@@ -24,7 +26,11 @@ export async function loadUnposted(trx: Trx, after: Place, limit: number): Promi
   return await trx.query<Unposted>(
     `select l.file_no as "fileNo", l.row_no as "rowNo", l.row_key as "rowKey", l.repeated,
             m.turn, l.ledger_account as into, l.booked_on as "bookedOn", l.amount, l.currency,
-            m.settlements, m.due
+            m.settlements, m.due,
+            not exists (
+              select from settlements s
+               where s.org_id = $1 and s.settlement_id = any(m.settlements)
+                 and s.state <> 'processed') as "areSent"
        from (
          select file_no, row_no, min(part)::integer as turn, sum(amount)::bigint as due,
                 array_agg(settlement_id order by settlement_id) as settlements

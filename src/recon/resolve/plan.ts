@@ -46,11 +46,11 @@ export async function planOf(
   if (!allowed.includes(action)) {
     throw unfit(`A ${exception.kind} is resolved by ${allowed.join(', ')}, not by ${action}.`)
   }
+  assertNotGivenUp(exception)
   const subject = await subjectOf(trx, exception)
   if (subject === null) {
     throw unfit(`What ${exception.exception_id} is about is not open any more: run again.`)
   }
-  assertNotGivenUp(exception)
   const stake = stakeOf(exception, subject)
   const base: Plan = {
     account: stake.account,
@@ -160,7 +160,11 @@ async function record(
   }
   const { line } = subject
   if (exception.kind === 'fee_missing') {
-    if (line.fee === null || (exception.detail['recorded_fee'] ?? null) !== null) {
+    const { told_fee: told, kept = told } = exception.detail
+    if (line.fee === null || ![told, kept].every((one) => String(one) === String(line.fee))) {
+      throw unfit('The line’s own numbers do not say this fee: adjust instead.')
+    }
+    if ((exception.detail['recorded_fee'] ?? null) !== null) {
       throw unfit('The fee that our books have was told by the gateway: adjust or write off.')
     }
     return facts(feeOfLine(line))

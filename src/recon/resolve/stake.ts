@@ -54,7 +54,11 @@ function excessOfLine(
   switch (exception.kind) {
     case 'fee_variance':
     case 'fee_missing':
-      return amountIn(exception, 'told_fee') - amountIn(exception, 'recorded_fee')
+      // What was kept back is what the account lacks, also where the fee says something else.
+      return (
+        amountIn(exception, 'kept' in exception.detail ? 'kept' : 'told_fee') -
+        amountIn(exception, 'recorded_fee')
+      )
     case 'tax_variance':
       return 0n
     case 'amount_over':

@@ -4,6 +4,7 @@ import type { AccountCode } from '../../ledger/core/chart.ts'
 import type { LineKind } from '../sources/line.ts'
 import type { ExceptionRow } from '../found.ts'
 import type { ExceptionKind } from '../match/kinds.ts'
+import { chargeNow } from '../passes/live-charges.ts'
 
 /** A line of a settlement as a resolution looks at it. Minor units. */
 export interface SubjectLine {
@@ -68,7 +69,10 @@ export async function subjectOf(trx: Trx, exception: ExceptionRow): Promise<Subj
       const reversal = line?.kind.endsWith('_reversal') ?? false
       const record = typeof named === 'string' ? await loadRecord(trx, named, reversal) : null
       // What belongs to a match is about a line that is open no more.
-      return line === null || line.is_open === OF_MATCHES.has(exception.kind)
+      const isOfMatch = OF_MATCHES.has(exception.kind)
+      return line === null ||
+        line.is_open === isOfMatch ||
+        (isOfMatch && detail['back'] === undefined && !(await isAsTold(trx, detail)))
         ? null
         : { of: 'line', line, record }
     }
@@ -115,11 +119,29 @@ async function loadRecord(
   reversal: boolean,
 ): Promise<SubjectRecord | null> {
   const [record] = await trx.query<SubjectRecord>(
-    `select record_id, reversal, kind, gateway, account, external_id, amount, fee, currency
-       from recon_open_records where org_id = $1 and record_id = $2 and reversal = $3`,
+    `select o.record_id, o.reversal, o.kind, o.gateway, o.account, o.external_id, o.amount,
+            case when o.reversal then o.fee else r.fee end as fee, o.currency
+       from recon_open_records o
+       left join lateral (${chargeNow('o.record_id')} limit 1) r on true
+      where o.org_id = $1 and o.record_id = $2 and o.reversal = $3`,
     [trx.scope, recordId, reversal],
   )
   return record ?? null
+}
+
+/** False where the gateway told another charge of the record since the run that found this one. */
+async function isAsTold(trx: Trx, detail: ExceptionRow['detail']): Promise<boolean> {
+  const same = await trx.query(
+    `select 1 from (${chargeNow('$2')}) r
+      where (r.fee, r.tax) is not distinct from ($3::bigint, $4::bigint)`,
+    [
+      trx.scope,
+      detail['record'] ?? '',
+      detail['recorded_fee'] ?? null,
+      detail['recorded_tax'] ?? null,
+    ],
+  )
+  return same.length > 0
 }
 
 const LINES_MAX = 1000
@@ -149,11 +171,17 @@ async function linesNaming(trx: Trx, record: SubjectRecord): Promise<SubjectLine
 
 async function loadCredit(trx: Trx, settlementId: string): Promise<Subject | null> {
   const [row] = await trx.query<{ amount: bigint; currency: string }>(
-    `select s.amount, s.currency from settlements s
-      where s.org_id = $1 and s.settlement_id = $2 and s.state = 'processed'
+    // Credited and sent back, what the transit lacks is what the line's entry took out of it.
+    `select case when m.settlement_id is null then s.amount
+                 when m.entry_no is null then 0 else -s.amount end as amount, s.currency
+       from settlements s
+       left join recon_bank_matches m
+         on m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null
+      where s.org_id = $1 and s.settlement_id = $2
+        and (s.state = 'processed') = (m.settlement_id is null)
         and not exists (
-          select from recon_bank_matches m
-           where m.settlement_id = s.settlement_id and m.org_id = $1 and m.undone_at is null)`,
+          select from recon_closed_records c
+           where c.record_id = s.settlement_id and c.org_id = $1)`,
     [trx.scope, settlementId],
   )
   return row === undefined ? null : { of: 'credit', settlementId, ...row }

@@ -52,8 +52,16 @@ describe('lines that name one thing', () => {
       'line 1 1: fee_missing 1180',
     ])
     expect(
-      decide({ lines: [line({ fee: 0n, tax: 0n })], record: record({ fee: null, tax: null }) }),
+      decide({
+        lines: [line({ fee: 0n, tax: 0n, net: 50_000n })],
+        record: record({ fee: null, tax: null }),
+      }),
     ).to.deep.equal(['1 id'])
+    // What was kept back counts, whatever its fee says.
+    expect(decide({ lines: [line({ net: 48_000n })], record: record() })).to.deep.equal([
+      '1 id',
+      'line 1 1: fee_variance 820',
+    ])
   })
 
   it('are broken over the amount, the currency and the direction', () => {
@@ -70,7 +78,8 @@ describe('lines that name one thing', () => {
       ...DEFAULT_RULES,
       tolerance: { below: 0n, above: 100n, basisPoints: 50n },
     }
-    const told = (amount: bigint) => decide({ lines: [line({ amount })], record: record() }, rules)
+    const told = (amount: bigint) =>
+      decide({ lines: [line({ amount, net: amount - 1180n })], record: record() }, rules)
     expect(told(50_100n)).to.deep.equal(['1 id_tolerance'])
     expect(told(50_101n)).to.deep.equal(['line 1 1: amount_over 101'])
     expect(told(49_999n)).to.deep.equal(['line 1 1: amount_under 1'])
@@ -78,10 +87,21 @@ describe('lines that name one thing', () => {
 
   it('are matched in parts where they come to the amount, and never where they do not', () => {
     const part = (rowNo: number, amount: bigint) =>
-      line({ rowNo, amount, net: amount, settlementRef: `setl_${rowNo}` })
+      line({
+        rowNo,
+        amount,
+        fee: 590n,
+        tax: 90n,
+        net: amount - 590n,
+        settlementRef: `setl_${rowNo}`,
+      })
     const parts = (...amounts: bigint[]) =>
       decide({ lines: amounts.map((amount, n) => part(n + 1, amount)), record: record() })
     expect(parts(20_000n, 30_000n)).to.deep.equal(['1 split in part', '2 split in part'])
+    const [half, other] = [part(1, 20_000n), part(2, 30_000n)]
+    expect(
+      decide({ lines: [half, { ...other, fee: 600n, net: 29_400n }], record: record() }),
+    ).to.include('line 1 1: fee_variance 10')
     expect(parts(20_000n, 29_999n)).to.deep.equal(['record pmt_1: split_incomplete 1'])
     expect(parts(20_000n, 31_000n)).to.deep.equal(['record pmt_1: split_mismatch 1000'])
   })

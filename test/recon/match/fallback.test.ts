@@ -101,7 +101,7 @@ describe('a line whose payment our books do not know', () => {
   })
 
   it('is matched by the payment where it is a dispute, which gateways name in two ways', () => {
-    const dispute = line({ kind: 'dispute', externalId: 'request_7', net: -50_000n })
+    const dispute = line({ kind: 'dispute', externalId: 'request_7', net: -51_180n })
     const one = record({ recordId: 'dsp_1', externalId: 'CB7' })
     expect(
       decide({ line: dispute, byOrder: [], byBank: [], byPayment: [one], byAmount: [one] }),
