@@ -1,7 +1,7 @@
 /** Fetches days of settlement lines from the gateways: those asked for, and each day's own. */
 import { organisationsWith } from '../src/inbox/waiting.ts'
-import { askForToday, fetchTaken } from '../src/recon/fetch.ts'
-import { takeFile } from '../src/recon/file-turns.ts'
+import { askForToday, fetchTaken } from '../src/recon/files/fetch.ts'
+import { takeFile } from '../src/recon/files/file-turns.ts'
 import type { Job } from './job.ts'
 
 export const fetchRecon: Job = {

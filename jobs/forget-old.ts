@@ -10,8 +10,8 @@ import { forgetSessions } from '../src/identity/sessions.ts'
 import { forgetDeliveries, forgetMessages } from '../src/notifications/forget.ts'
 import { forgetPreviews } from '../src/offline/import-records.ts'
 import { PREVIEW_DAYS } from '../src/offline/imports.ts'
-import { forgetBytes } from '../src/recon/forget.ts'
-import { forgetTrials, TRIAL_DAYS } from '../src/recon/trials.ts'
+import { forgetBytes } from '../src/recon/files/forget.ts'
+import { forgetTrials, TRIAL_DAYS } from '../src/recon/trials/trials.ts'
 import type { Job } from './job.ts'
 
 /**

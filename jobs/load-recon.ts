@@ -1,6 +1,6 @@
 /** Loads files of settlement lines and bank statements that somebody let be loaded. */
-import { takeFile } from '../src/recon/file-turns.ts'
-import { loadTaken } from '../src/recon/load-file.ts'
+import { takeFile } from '../src/recon/files/file-turns.ts'
+import { loadTaken } from '../src/recon/files/load-file.ts'
 import type { Job } from './job.ts'
 
 export const loadRecon: Job = {

@@ -1,7 +1,7 @@
 /** Looks through the open exceptions once an hour, and tells by email of what is overdue. */
 import { organisationsWith } from '../src/inbox/waiting.ts'
-import { sendReconEmails } from '../src/recon/reminder-emails.ts'
-import { takeTurn } from '../src/recon/reminders.ts'
+import { sendReconEmails } from '../src/recon/work/reminder-emails.ts'
+import { takeTurn } from '../src/recon/work/reminders.ts'
 import type { Job } from './job.ts'
 
 export const remindRecon: Job = {

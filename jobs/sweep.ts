@@ -12,7 +12,7 @@ import { organisationsWith, type Work } from '../src/inbox/waiting.ts'
 import { organisationsWithRule } from '../src/instructions/sending/rule.ts'
 import { noteInstructions } from '../src/instructions/standing.ts'
 import { organisationsToRotate } from '../src/keys/rotate.ts'
-import { noteRecon } from '../src/recon/standing.ts'
+import { noteRecon } from '../src/recon/work/standing.ts'
 import { forgetAnswers } from './forget-answers.ts'
 import { isTimeToForget } from './forget-old.ts'
 

@@ -1,6 +1,6 @@
 /** Does the trials of the reconciliation that somebody asked for. */
 import { organisationsWith } from '../src/inbox/waiting.ts'
-import { doNextTrial } from '../src/recon/rehearse.ts'
+import { doNextTrial } from '../src/recon/trials/rehearse.ts'
 import type { Job } from './job.ts'
 
 export const tryRecon: Job = {

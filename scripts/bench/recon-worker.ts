@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
-import { loadSettlementLines } from '../../src/recon/load.ts'
+import { loadSettlementLines } from '../../src/recon/files/load.ts'
 import { goOn } from '../../src/recon/run.ts'
 import { askRun } from '../../src/recon/runs.ts'
 import { settlementReader } from '../../src/recon/sources/formats.ts'

@@ -1,7 +1,7 @@
 /** Puts a corpus into books: records as the gateways' facts would have left them, and files. */
 import type pg from 'pg'
 import type { Database } from '../../src/base/db.ts'
-import { loadBankLines, loadSettlementLines } from '../../src/recon/load.ts'
+import { loadBankLines, loadSettlementLines } from '../../src/recon/files/load.ts'
 import { bankReader, settlementReader } from '../../src/recon/sources/formats.ts'
 import type { Batch, Fault } from '../../src/recon/sources/reading.ts'
 import type { Corpus, CorpusFile } from './corpus.ts'

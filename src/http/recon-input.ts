@@ -9,7 +9,7 @@ import {
   type Mapping,
 } from '../recon/sources/formats.ts'
 import { BANK_COLUMNS, placesIn } from '../recon/sources/bank-layouts.ts'
-import type { NewSource } from '../recon/sources-of-lines.ts'
+import type { NewSource } from '../recon/files/sources-of-lines.ts'
 import { line } from './line.ts'
 
 const HEADER_MAX = 100

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { EXCEPTION_STATES } from '../recon/found.ts'
 import { EXCEPTION_KINDS } from '../recon/match/kinds.ts'
-import { SEVERITIES, type WorkPolicy } from '../recon/work-policy.ts'
-import { SORTS, type WorkFilter, type WorkPlace } from '../recon/worklist.ts'
+import { SEVERITIES, type WorkPolicy } from '../recon/work/policy.ts'
+import { SORTS, type WorkFilter, type WorkPlace } from '../recon/work/worklist.ts'
 
 import { idOfKind, isoDate, limit } from './input.ts'
 import { email, line } from './line.ts'

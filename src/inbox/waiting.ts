@@ -116,7 +116,7 @@ const DUE: Readonly<Record<Work, string>> = {
                  where state = 'loading' and next_try_at <= now()
                    and (leased_until is null or leased_until < now())
                  group by org_id`,
-  // Asked for, or of today and not begun; from 06:00 on in India (src/recon/fetch.ts, FETCH_HOUR).
+  // Asked for, or of today and not begun; from 06:00 on in India (FETCH_HOUR of recon/files/fetch).
   recon_fetches: `select org_id, sum(due)::integer as due, min(oldest) as oldest
                     from (
                       select org_id, count(*) as due, min(next_try_at) as oldest
@@ -134,7 +134,7 @@ const DUE: Readonly<Record<Work, string>> = {
                        group by s.org_id
                     ) both_kinds
                    group by org_id`,
-  // Once an hour while anything is open (src/recon/reminders.ts, TURN_MINUTES).
+  // Once an hour while anything is open (src/recon/work/reminders.ts, TURN_MINUTES).
   recon_turns: `select o.org_id, 1 as due, coalesce(t.next_at, now()) as oldest
                   from organisations o left join recon_turns t on t.org_id = o.org_id
                  where (t.next_at is null or t.next_at <= now())

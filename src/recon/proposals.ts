@@ -3,7 +3,7 @@ import type { IsoDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
 import { addDays } from './match/days.ts'
 import { piecesOf, proposalsFor, type Proposable, type Score } from './match/propose.ts'
-import type { LinePlace } from './lines.ts'
+import type { LinePlace } from './files/lines.ts'
 import { normalReference } from './sources/line.ts'
 
 /** What is open, with what it may tell of, the likeliest first. */

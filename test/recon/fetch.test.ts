@@ -4,7 +4,7 @@ import nock from 'nock'
 import { fetchRecon } from '../../jobs/fetch-recon.ts'
 import { loadRecon } from '../../jobs/load-recon.ts'
 import { organisationsWith } from '../../src/inbox/waiting.ts'
-import { askForToday } from '../../src/recon/fetch.ts'
+import { askForToday } from '../../src/recon/files/fetch.ts'
 import { startNock, stopNock } from '../support/nock.ts'
 import { PAYU } from '../support/organisation.ts'
 import {

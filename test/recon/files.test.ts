@@ -4,8 +4,8 @@ import { createOrganisation } from '../../db/seeds/organisation.ts'
 import { loadRecon } from '../../jobs/load-recon.ts'
 import { asOwner } from '../../scripts/stack.ts'
 import { signToken } from '../../src/http/auth.ts'
-import { takeFile } from '../../src/recon/file-turns.ts'
-import { loadTaken } from '../../src/recon/load-file.ts'
+import { takeFile } from '../../src/recon/files/file-turns.ts'
+import { loadTaken } from '../../src/recon/files/load-file.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import {
   GATEWAYS_URL,

@@ -1,6 +1,6 @@
 /** The writer of lines, when it is cut off, lied to, typed past, or asked by two at once. */
 import { expect } from 'chai'
-import { loadBankLines, loadSettlementLines } from '../../src/recon/load.ts'
+import { loadBankLines, loadSettlementLines } from '../../src/recon/files/load.ts'
 import { bankReader, settlementReader } from '../../src/recon/sources/formats.ts'
 import { Unreadable } from '../../src/recon/sources/reading.ts'
 import { openBooks, ORG, OTHER_ORG, type Books } from '../ledger/books.ts'

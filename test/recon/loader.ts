@@ -1,7 +1,7 @@
 /** Loads so many lines of a made-up report, and prints how far the process grew meanwhile. */
 import { openDatabase } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
-import { loadSettlementLines } from '../../src/recon/load.ts'
+import { loadSettlementLines } from '../../src/recon/files/load.ts'
 import { settlementReader } from '../../src/recon/sources/formats.ts'
 import { RAZORPAY_HEADER, razorpayRow } from './files.ts'
 

@@ -11,12 +11,12 @@ import { openFiles, type Files } from '../../src/base/files.ts'
 import { openLog } from '../../src/base/log.ts'
 import { Problem } from '../../src/base/problem.ts'
 import { DEFAULT_RULES, type Rules } from '../../src/recon/match/rules.ts'
-import { doNextTrial } from '../../src/recon/rehearse.ts'
+import { doNextTrial } from '../../src/recon/trials/rehearse.ts'
 import { addRules } from '../../src/recon/rules.ts'
 import { goOn } from '../../src/recon/run.ts'
 import { askRun } from '../../src/recon/runs.ts'
-import { readBytes } from '../../src/recon/stored.ts'
-import { openTrial } from '../../src/recon/trial-tables.ts'
+import { readBytes } from '../../src/recon/files/stored.ts'
+import { openTrial } from '../../src/recon/trials/tables.ts'
 import {
   askTrial,
   cancelTrial,
@@ -24,7 +24,7 @@ import {
   findTrial,
   sayAlive,
   type Trial,
-} from '../../src/recon/trials.ts'
+} from '../../src/recon/trials/trials.ts'
 import { openBooks, ORG, OTHER_ORG, type Books } from '../ledger/books.ts'
 
 const WHOLE = { from: '2026-05-01', to: AS_OF }

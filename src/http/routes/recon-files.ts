@@ -10,11 +10,11 @@ import {
   FILE_STATES,
   findFile,
   listFiles,
-} from '../../recon/files.ts'
-import { previewBytes } from '../../recon/read-file.ts'
-import { findOpenSource } from '../../recon/sources-of-lines.ts'
-import { FILE_BYTES_MAX, readBytes, removeBytes, storeBytes } from '../../recon/stored.ts'
-import { listFaults } from '../../recon/tallies.ts'
+} from '../../recon/files/files.ts'
+import { previewBytes } from '../../recon/files/read-file.ts'
+import { findOpenSource } from '../../recon/files/sources-of-lines.ts'
+import { FILE_BYTES_MAX, readBytes, removeBytes, storeBytes } from '../../recon/files/stored.ts'
+import { listFaults } from '../../recon/files/tallies.ts'
 import { pageOf } from '../answers.ts'
 import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'

@@ -1,6 +1,6 @@
 /** /v1/recon/settlement-lines and /v1/recon/bank-lines: what gateways and banks report. */
 import { z } from 'zod'
-import { listBankLines, listSettlementLines, type LinePlace } from '../../recon/lines.ts'
+import { listBankLines, listSettlementLines, type LinePlace } from '../../recon/files/lines.ts'
 import { LINE_KINDS, normalReference } from '../../recon/sources/line.ts'
 import { pageOf } from '../answers.ts'
 import { idOfKind, isoDate, limit } from '../input.ts'

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { indianDate } from '../../base/clock.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { askForDays, FETCH_DAYS_MAX } from '../../recon/fetch.ts'
-import { findFile } from '../../recon/files.ts'
+import { askForDays, FETCH_DAYS_MAX } from '../../recon/files/fetch.ts'
+import { findFile } from '../../recon/files/files.ts'
 import {
   addSource,
   changeSource,
@@ -12,7 +12,7 @@ import {
   findSource,
   listSources,
   type ReconSource,
-} from '../../recon/sources-of-lines.ts'
+} from '../../recon/files/sources-of-lines.ts'
 import { BANK_FORMATS } from '../../recon/sources/formats.ts'
 import { pageOf } from '../answers.ts'
 import { idOfKind, isoDate, limit } from '../input.ts'

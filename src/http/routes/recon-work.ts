@@ -6,18 +6,18 @@ import { isConnectionError } from '../../base/database-error.ts'
 import { newId } from '../../base/ids.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
-import { ATTACHED, mediaOf } from '../../recon/attached-media.ts'
+import { ATTACHED, mediaOf } from '../../recon/work/attached-media.ts'
 import {
   addAttachment,
   ATTACHMENT_BYTES_MAX,
   ATTACHMENTS_MAX,
   findAttachment,
   listAttachments,
-} from '../../recon/attachments.ts'
-import { BytesGone, readBytes, removeBytes, storeBytes } from '../../recon/stored.ts'
-import { addComment, listTimeline } from '../../recon/timeline.ts'
-import { addWorkPolicy, workPolicyOf } from '../../recon/work-policy.ts'
-import { findWork } from '../../recon/worklist.ts'
+} from '../../recon/work/attachments.ts'
+import { BytesGone, readBytes, removeBytes, storeBytes } from '../../recon/files/stored.ts'
+import { addComment, listTimeline } from '../../recon/work/timeline.ts'
+import { addWorkPolicy, workPolicyOf } from '../../recon/work/policy.ts'
+import { findWork } from '../../recon/work/worklist.ts'
 import { pageOf } from '../answers.ts'
 import { idOfKind, limit } from '../input.ts'
 import { line } from '../line.ts'

@@ -1,6 +1,6 @@
 /** Two sides field by field, and files by what their bytes are. */
 import { expect } from 'chai'
-import { mediaOf } from '../../../src/recon/attached-media.ts'
+import { mediaOf } from '../../../src/recon/work/attached-media.ts'
 import { differencesOf, netOf, NOTHING_SAID, type Side } from '../../../src/recon/match/sides.ts'
 
 const ours: Side = {
