@@ -21,14 +21,10 @@ interface Missing {
   settlement_ref: string
   currency: string
   net: bigint
-}
-
-interface ToldRow {
-  place: number
   utr: string
   settled_on: IsoDate | null
-  file_no: number
-  row_no: number
+  first_file: number
+  first_row: number
 }
 
 interface CreditRow {
@@ -50,16 +46,14 @@ export async function provenSettlements(
   limit: number,
 ): Promise<Telling[]> {
   const missing = await loadMissing(trx)
-  const told = missing.length === 0 ? [] : await loadTold(trx, missing)
-  const byUtr = Map.groupBy(told, ({ utr }) => utr)
-  const alone = told.filter(({ utr }) => byUtr.get(utr)?.length === 1)
+  const byUtr = Map.groupBy(missing, ({ utr }) => utr)
+  const alone = missing.filter(({ utr }) => byUtr.get(utr)?.length === 1)
   const credits = alone.length === 0 ? [] : await loadCredits(trx, [...byUtr.keys()])
   const creditOf = new Map(credits.map((one) => [one.utr, one]))
   return alone
-    .flatMap((line): Telling[] => {
-      const [one, credit] = [missing[line.place], creditOf.get(line.utr)]
+    .flatMap((one): Telling[] => {
+      const credit = creditOf.get(one.utr)
       const agrees =
-        one !== undefined &&
         credit !== undefined &&
         credit.amount === one.net &&
         credit.currency === one.currency &&
@@ -68,8 +62,8 @@ export async function provenSettlements(
         ? [
             {
               exceptionId: one.exception_id,
-              line: `${line.file_no}-${line.row_no}`,
-              fact: settledOf(one, line.utr, line.settled_on ?? credit.booked_on ?? asOf),
+              line: `${one.first_file}-${one.first_row}`,
+              fact: settledOf(one, one.settled_on ?? credit.booked_on ?? asOf),
             },
           ]
         : []
@@ -77,6 +71,7 @@ export async function provenSettlements(
     .slice(0, limit)
 }
 
+/** Settlements whose lines are in one currency, and all of them name one UTR. */
 async function loadMissing(trx: Trx): Promise<Missing[]> {
   return await trx.query<Missing>(
     `with named as materialized (
@@ -87,39 +82,21 @@ async function loadMissing(trx: Trx): Promise<Missing[]> {
           and subject like 'settlement %'
         order by exception_id limit ${MISSING_MAX}
      )
-     select n.exception_id, b.gateway, b.account, b.settlement_ref, b.currency, b.net
+     select n.exception_id, b.gateway, b.account, b.settlement_ref, b.currency, b.net,
+            b.utr_low as utr, b.settled_on, b.first_file, b.first_row
        from named n
       cross join lateral (
         select * from recon_batches where settlement_ref = n.ref and org_id = $1 offset 0
       ) b
       where b.currency = n.currency and b.net > 0
+        and b.with_utr = b.lines and b.utr_low = b.utr_high
+        and not exists (
+          select from recon_batches o
+           where o.settlement_ref = b.settlement_ref and o.account = b.account
+             and o.gateway = b.gateway and o.org_id = $1 and o.currency <> b.currency)
         and n.subject = 'settlement ' || b.gateway || ' ' || b.account || ' ' || b.settlement_ref
       order by n.exception_id`,
     [trx.scope],
-  )
-}
-
-/** What their lines say, where all of them say the same. */
-async function loadTold(trx: Trx, missing: readonly Missing[]): Promise<ToldRow[]> {
-  return await trx.query<ToldRow>(
-    `select m.place::integer - 1 as place, max(l.utr) as utr, max(l.settled_on) as settled_on,
-            min(l.file_no) as file_no,
-            (array_agg(l.row_no order by l.file_no, l.row_no))[1] as row_no
-       from unnest($2::text[], $3::text[], $4::text[], $5::text[])
-              with ordinality as m (ref, account, gateway, currency, place)
-       join settlement_lines l on l.org_id = $1 and l.settlement_ref = m.ref
-        and l.account = m.account and l.gateway = m.gateway
-      group by m.place
-     having count(*) = count(l.utr) and min(l.utr) = max(l.utr)
-        and bool_and(l.currency = m.currency)
-      order by m.place`,
-    [
-      trx.scope,
-      missing.map((one) => one.settlement_ref),
-      missing.map(({ account }) => account),
-      missing.map(({ gateway }) => gateway),
-      missing.map(({ currency }) => currency),
-    ],
   )
 }
 
@@ -157,8 +134,7 @@ async function loadCredits(trx: Trx, utrs: readonly string[]): Promise<CreditRow
 }
 
 function settledOf(
-  { gateway, account, settlement_ref: id, net: amount, currency }: Missing,
-  utr: string,
+  { gateway, account, settlement_ref: id, net: amount, currency, utr }: Missing,
   day: IsoDate,
 ): Settled {
   return {

@@ -17,7 +17,7 @@ export const ROWS_TOGETHER = 200_000
 const take = (onConflict: string): string => `
   with lines as materialized (
     select row_no, gateway, account, kind, external_id, settlement_ref, amount, currency, fee,
-           tax, net, occurred_on, repeated
+           tax, net, occurred_on, repeated, utr, settled_on
       from settlement_lines
      where org_id = $1 and file_no = $2 and row_no > $3 and row_no <= $3 + ${ROWS_TOGETHER}
      order by row_no
@@ -60,13 +60,17 @@ const take = (onConflict: string): string => `
      where o.record_id = m.record_id and o.reversal = m.reversal and o.org_id = $1
   ), batches as (
     insert into recon_batches as b (org_id, gateway, account, settlement_ref, currency, lines, net,
-      run_no)
-    select $1, gateway, account, settlement_ref, currency, count(*), sum(net), $4
+      run_no, utr_low, utr_high, with_utr, settled_on, first_file, first_row)
+    select $1, gateway, account, settlement_ref, currency, count(*), sum(net), $4, min(utr),
+           max(utr), count(utr), max(settled_on), $2, min(row_no)
       from lines where settlement_ref is not null and repeated = 0
      group by gateway, account, settlement_ref, currency
     on conflict (settlement_ref, currency, account, gateway, org_id)
     do update set lines = b.lines + excluded.lines, net = b.net + excluded.net,
-                  run_no = excluded.run_no
+                  run_no = excluded.run_no, utr_low = least(b.utr_low, excluded.utr_low),
+                  utr_high = greatest(b.utr_high, excluded.utr_high),
+                  with_utr = b.with_utr + excluded.with_utr,
+                  settled_on = greatest(b.settled_on, excluded.settled_on)
   ), left_open as (
     insert into recon_open_lines (org_id, file_no, row_no, run_no)
     select $1, $2, row_no, $4 from lines

@@ -83,6 +83,8 @@ export async function carryRecords(
   { after, asOf }: { after: string; asOf: IsoDate },
 ): Promise<Looked> {
   const { id, table, columns, where } = SIDES[side]
+  // Hashed, whatever the planner believes of tables that it never looked at.
+  await trx.query(`set local enable_nestloop = off; set local work_mem = '64MB'`)
   const [looked] = await trx.query<Looked>(
     `with part as materialized (
        select ${id} as record_id from ${table}
@@ -91,25 +93,21 @@ export async function carryRecords(
        select ${id} as record_id, ${columns} from ${table}
         where org_id = $1 and ${id} > $2 and ${id} <= (select max(record_id) from part)
           and (${where})
+     ), told as materialized (
+       select record_id, reversal from recon_matches
+        where org_id = $1 and undone_at is null and whole
+          and record_id > $2 and record_id <= (select max(record_id) from part)
+        union all
+       select record_id, reversal from recon_matches
+        where org_id = $1 and undone_at is null and not whole
+          and record_id > $2 and record_id <= (select max(record_id) from part)
      ), open as (
        insert into recon_open_records (org_id, record_id, reversal, kind, gateway, account,
          external_id, payment_ref, order_ref, bank_reference, amount, fee, tax, currency,
          occurred_on, run_no)
        select $1, r.*, $4 from records r
-         -- By key and one at a time: what is fast must not depend on what the planner knows.
-         left join lateral (
-           select true as found from recon_matches
-            where record_id = r.record_id and reversal = r.reversal and org_id = $1
-              and undone_at is null and whole
-            limit 1
-         ) of_whole on true
-         left join lateral (
-           select true as found from recon_matches
-            where record_id = r.record_id and reversal = r.reversal and org_id = $1
-              and undone_at is null and not whole
-            limit 1
-         ) of_part on true
-        where r.occurred_on <= $3::date and of_whole.found is null and of_part.found is null
+         left join told on told.record_id = r.record_id and told.reversal = r.reversal
+        where r.occurred_on <= $3::date and told.record_id is null
           -- Hashed, and no join: that would be taken for one which leaves nothing.
           and (r.record_id, r.reversal) not in (
             select c.record_id, c.reversal from recon_closed_records c where c.org_id = $1)
@@ -121,6 +119,7 @@ export async function carryRecords(
             (select count(*)::integer from open) as open`,
     [trx.scope, after, asOf, runNo],
   )
+  await trx.query('set local enable_nestloop = on')
   return looked ?? { last: null, seen: 0, open: 0 }
 }
 
