@@ -56,33 +56,38 @@ export async function loadBankLines(
   return await load(trx, STATEMENTS.bank, file.fileNo, partsOf(batches, text))
 }
 
-/** Bytes that are read while Postgres writes those before them; twice that is in memory. */
+/** Bytes that are read while Postgres writes those before them. */
 const PART_MAX = 2_000_000
 
-/** The lines as Postgres copies them in, in parts. */
+/**
+ * The lines as Postgres copies them in, in parts. They are made in two buffers by turns: whoever
+ * asks for the part after the next is done with the first. A buffer for each would be memory that
+ * nothing frees until much of it is there.
+ */
 async function* partsOf<Line>(
   batches: AsyncIterable<Batch<Line>>,
   text: (line: Line) => string,
-): AsyncGenerator<Buffer[]> {
-  let part: Buffer[] = []
+): AsyncGenerator<Buffer> {
+  let [part, other] = [Buffer.allocUnsafe(PART_MAX), Buffer.allocUnsafe(PART_MAX)]
   let length = 0
   for await (const { lines } of batches) {
     let piece = ''
     for (const line of lines) {
       piece += text(line)
     }
-    // As text it would be the tree of all that it was made of.
-    const bytes = Buffer.from(piece)
-    part.push(bytes)
-    length += bytes.length
-    if (length >= PART_MAX) {
-      yield part
-      part = []
-      length = 0
+    const more = Buffer.byteLength(piece)
+    if (length + more > PART_MAX && length > 0) {
+      yield part.subarray(0, length)
+      ;[part, other, length] = [other, part, 0]
+    }
+    if (more > PART_MAX) {
+      yield Buffer.from(piece)
+    } else {
+      length += part.write(piece, length)
     }
   }
   if (length > 0) {
-    yield part
+    yield part.subarray(0, length)
   }
 }
 
@@ -141,7 +146,7 @@ async function load(
   trx: BulkTrx,
   sql: Statements,
   fileNo: number,
-  parts: AsyncGenerator<Buffer[]>,
+  parts: AsyncGenerator<Buffer>,
 ): Promise<Loaded> {
   // Sorting and hashing the keys of a million lines in memory, for this transaction only.
   await trx.query(`set local work_mem = '64MB'`)
@@ -154,7 +159,7 @@ async function load(
       const ahead = parts.next()
       // Where the copying fails as well, that is what is told.
       ahead.catch(() => undefined)
-      const copied = await trx.copyIn(sql.copy, part.value)
+      const copied = await trx.copyIn(sql.copy, [part.value])
       seemNew &&= all > 0 || (await trx.query(sql.known, [trx.scope])).length === 0
       seemNew &&= await insertedAll(trx, sql)
       all += copied
