@@ -132,17 +132,55 @@ export async function reopenLines(trx: Trx, resolutionId: string): Promise<void>
   )
 }
 
-/** Of one statement. */
-const TOGETHER = 5000
-
-/**
- * Matches of lines with records; both are no longer open. A record that another line was matched
- * with meanwhile stays with that one, and the line stays open.
- */
+/** Matches that a run decided on. Gives how many were written, as `write` says. */
 export async function writeMatches(
   trx: Trx,
   runNo: number,
   matches: readonly Match[],
+): Promise<number> {
+  return await write(
+    trx,
+    runNo,
+    matches.map(({ line, record, ...how }) => ({
+      ...how,
+      fileNo: line.fileNo,
+      rowNo: line.rowNo,
+      record,
+      amount: line.amount,
+    })),
+  )
+}
+
+/** What a person says that a line tells of. */
+export interface MatchByHand extends Place {
+  record: { recordId: string; reversal: boolean }
+  whole: boolean
+  /** Minor units of the line that tell of the record. */
+  amount: bigint
+  agrees: number
+}
+
+/** Matches that a person makes. Gives how many were written, as `write` says. */
+export async function writeByHand(
+  trx: Trx,
+  runNo: number,
+  matches: readonly MatchByHand[],
+): Promise<number> {
+  const all = matches.map((one) => ({ ...one, rule: 'person' as const, candidates: 1 }))
+  return await write(trx, runNo, all)
+}
+
+/** Of one statement. */
+const TOGETHER = 5000
+
+/**
+ * Writes matches of lines with records; both are no longer open. A record that another line was
+ * matched with meanwhile stays with that one, and the line stays open.
+ */
+async function write(
+  trx: Trx,
+  runNo: number,
+  matches: readonly (MatchByHand & Pick<Match, 'rule' | 'candidates'>)[],
 ): Promise<number> {
   let written = 0
   for (let from = 0; from < matches.length; from += TOGETHER) {
@@ -153,7 +191,8 @@ export async function writeMatches(
            amount, run_no, rule, agrees, candidates)
          select $1, n.file_no, n.row_no,
                 (select count(*) from recon_matches m
-                  where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1),
+                  where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1)
+                  + row_number() over (partition by n.file_no, n.row_no order by n.record_id) - 1,
                 n.record_id, n.reversal, n.whole, n.amount, $2, n.rule, n.agrees, n.candidates
            from unnest($3::integer[], $4::integer[], $5::text[], $6::boolean[], $7::boolean[],
                        $8::bigint[], $9::text[], $10::smallint[], $11::smallint[])
@@ -171,12 +210,12 @@ export async function writeMatches(
       [
         trx.scope,
         runNo,
-        part.map(({ line }) => line.fileNo),
-        part.map(({ line }) => line.rowNo),
+        part.map(({ fileNo }) => fileNo),
+        part.map(({ rowNo }) => rowNo),
         part.map(({ record }) => record.recordId),
         part.map(({ record }) => record.reversal),
         part.map(({ whole }) => whole),
-        part.map(({ line }) => line.amount),
+        part.map(({ amount }) => amount),
         part.map(({ rule }) => rule),
         part.map(({ agrees }) => agrees),
         part.map(({ candidates }) => candidates),
@@ -185,58 +224,6 @@ export async function writeMatches(
     written += rows.length
   }
   return written
-}
-
-/** What a person says that a line tells of. */
-export interface MatchByHand extends Place {
-  record: { recordId: string; reversal: boolean }
-  whole: boolean
-  /** Minor units of the line that tell of the record. */
-  amount: bigint
-  agrees: number
-}
-
-/** Matches that a person makes; neither side is open any more. Gives how many were written. */
-export async function writeByHand(
-  trx: Trx,
-  runNo: number,
-  matches: readonly MatchByHand[],
-): Promise<number> {
-  const written = await trx.query(
-    `with matched as (
-       insert into recon_matches (org_id, file_no, row_no, part, record_id, reversal, whole, amount,
-         run_no, rule, agrees, candidates)
-       select $1, n.file_no, n.row_no,
-              (select count(*) from recon_matches m
-                where m.file_no = n.file_no and m.row_no = n.row_no and m.org_id = $1)
-                + row_number() over (partition by n.file_no, n.row_no order by n.record_id) - 1,
-              n.record_id, n.reversal, n.whole, n.amount, $2, 'person', n.agrees, 1
-         from unnest($3::integer[], $4::integer[], $5::text[], $6::boolean[], $7::boolean[],
-                     $8::bigint[], $9::smallint[])
-           as n (file_no, row_no, record_id, reversal, whole, amount, agrees)
-       on conflict do nothing
-       returning file_no, row_no, record_id, reversal
-     ), lines as (
-       delete from recon_open_lines o using matched m
-        where o.org_id = $1 and o.file_no = m.file_no and o.row_no = m.row_no
-     ), records as (
-       delete from recon_open_records o using matched m
-        where o.org_id = $1 and o.record_id = m.record_id and o.reversal = m.reversal
-     )
-     select 1 from matched`,
-    [
-      trx.scope,
-      runNo,
-      matches.map(({ fileNo }) => fileNo),
-      matches.map(({ rowNo }) => rowNo),
-      matches.map(({ record }) => record.recordId),
-      matches.map(({ record }) => record.reversal),
-      matches.map(({ whole }) => whole),
-      matches.map(({ amount }) => amount),
-      matches.map(({ agrees }) => agrees),
-    ],
-  )
-  return written.length
 }
 
 export interface Undone extends Place {
