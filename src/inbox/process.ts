@@ -45,7 +45,7 @@ export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<n
         await processEvents(trx, { keyring, pauses }, taken, new Date())
         return taken
       },
-      { queue: 'journal' },
+      { queue: 'journal', planOnce: true },
     )
     await noteSecretsUsed(db, turn.orgId, events, log)
     return events.length

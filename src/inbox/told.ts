@@ -6,7 +6,7 @@ import { traceContext } from '../base/tracing.ts'
 import type { Told } from '../gateways/asked.ts'
 import type { GatewayName } from '../gateways/fact.ts'
 import { gateways } from '../gateways/registry.ts'
-import { insertTold } from './receive.ts'
+import { insertTold } from './store.ts'
 
 /** How we heard of it: we asked about one thing, or read a list. */
 export const TOLD = ['asked', 'polled'] as const
