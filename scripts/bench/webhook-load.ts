@@ -23,6 +23,8 @@ export interface Load {
 
 /** How it went, and how many webhooks were taken in altogether, those of the warm-up too. */
 export interface Sent extends Measured {
+  /** When the first one was sent, as Date.now() gives it. */
+  began_at: number
   accepted: number
   /** Payments that these tell captured. */
   captured: number
@@ -99,6 +101,7 @@ const requests = Array.from({ length: ahead }, (_none, n) => requestOf(load, n))
 let sent = 0
 const times: number[] = []
 const begun = performance.now()
+const begunAt = Date.now()
 const isCounted = () => performance.now() - begun > load.warmUpSeconds * 1000
 const callers = Array.from({ length: load.sockets }, async () => {
   await caller(
@@ -119,6 +122,7 @@ await Promise.all(callers)
 times.sort((one, other) => one - other)
 const at = (share: number) => Math.round((times[Math.floor(times.length * share)] ?? 0) * 100) / 100
 const measured: Sent = {
+  began_at: begunAt,
   accepted: sent,
   captured: capturedBefore(load.mix, sent),
   per_s: Math.round(times.length / load.seconds),

@@ -36,6 +36,11 @@ export interface TransactOptions {
    * few rows SERIALIZABLE takes neighbours for conflicts.
    */
   isolation?: 'read committed'
+  /**
+   * A connection plans each statement of it once: for what is run many times a second and finds
+   * all rows by keys. Tables may have grown since, so that no plan reads a whole one.
+   */
+  planOnce?: boolean
 }
 
 export type WriterQueue = 'journal' | 'receipts' | 'recon'

@@ -22,19 +22,20 @@ export async function transact<T>(
   work: (trx: Trx) => Promise<T>,
   options: TransactOptions,
 ): Promise<T> {
-  const isolation = options.isolation ?? 'serializable'
+  const { isolation = 'serializable', planOnce = false } = options
   return await again(
     isolation,
     scope,
     async () =>
       await onConnection(pool, async (client, discard) => {
         const locks = locksOf([options.behind, options.queue], scope)
-        await begin(client, scope, isolation, locks).catch((error: unknown) => {
+        const begun = begin(client, scope, { mode: isolation, locks, planOnce })
+        await begun.catch((error: unknown) => {
           // It may have been given up just when it had the lock, which the session then keeps.
           discard(error instanceof Error ? error : new Error(String(error)))
           throw isTimedOut(error) ? tooBusy(error) : error
         })
-        return await finish(client, work, { scope, locks, discard })
+        return await finish(client, work, { scope, locks, discard, planOnce })
       }),
   )
 }
@@ -65,7 +66,7 @@ export async function readOnly<T>(
     scope,
     async () =>
       await onConnection(pool, async (client, discard) => {
-        await begin(client, scope, mode, [])
+        await begin(client, scope, { mode, locks: [] })
         return await finish(client, work, { scope, locks: [], discard })
       }),
   )
@@ -88,7 +89,7 @@ export async function bulk<T>(
           await pipeline(Readable.from(pieces, { highWaterMark: 1 }), copy)
           return copy.rowCount
         }
-        await begin(client, scope, mode, [])
+        await begin(client, scope, { mode, locks: [] })
         const how = { scope, locks: [], discard }
         return await finish(client, async (trx) => await work({ ...trx, copyIn }), how)
       }),
@@ -104,7 +105,7 @@ async function sendOnce<Row extends object>(
   return await onConnection(pool, async (client, discard) => {
     const locks = locksOf([queue], scope)
     const [begun, done, ended] = await Promise.allSettled([
-      begin(client, scope, 'serializable', locks),
+      begin(client, scope, { mode: 'serializable', locks }),
       client.query<Row>({
         name: statement.name,
         text: statement.sql,
@@ -226,25 +227,53 @@ function releaseOf(locks: readonly string[]): string {
 async function begin(
   client: pg.PoolClient,
   scope: Scope,
-  mode: string,
-  locks: readonly string[],
+  how: { mode: string; locks: readonly string[]; planOnce?: boolean },
 ): Promise<void> {
   const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
-  const waits = locks.map((lock) => `select pg_advisory_lock(${lock}); `).join('')
+  const waits = how.locks.map((lock) => `select pg_advisory_lock(${lock}); `).join('')
   const first = waits === '' ? '' : `${waits}commit; `
-  await client.query(`${first}begin isolation level ${mode}; set local bahi.org_id = '${org}'`)
+  const plans = how.planOnce === true ? BY_KEYS : ''
+  await client.query(
+    `${first}begin isolation level ${how.mode}; set local bahi.org_id = '${org}'${plans}`,
+  )
+}
+
+/** A plan that is kept was made for tables as they were, perhaps empty: it goes by the keys. */
+const BY_KEYS = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin']
+  .map((way) => `; set local enable_${way} = off`)
+  .join('')
+
+/** As many statements have a name at the most; what comes after them is planned each time. */
+const NAMES_MAX = 500
+const names = new Map<string, string>()
+
+/** The name under which connections keep the plan of a statement; undefined for one too many. */
+function nameOf(sql: string): string | undefined {
+  const known = names.get(sql)
+  if (known !== undefined || names.size >= NAMES_MAX) {
+    return known
+  }
+  const name = `planned_${names.size}`
+  names.set(sql, name)
+  return name
 }
 
 async function finish<T>(
   client: pg.PoolClient,
   work: (trx: Trx) => Promise<T>,
-  how: { scope: Scope; locks: readonly string[]; discard: (why: Error) => void },
+  how: {
+    scope: Scope
+    locks: readonly string[]
+    discard: (why: Error) => void
+    planOnce?: boolean
+  },
 ): Promise<T> {
   const trx: Trx = {
     scope: how.scope,
     async query<Row extends object>(sql: string, params?: readonly unknown[]) {
-      const result = await client.query<Row>(sql, params === undefined ? undefined : [...params])
-      return result.rows
+      const values = params === undefined ? undefined : [...params]
+      const name = how.planOnce === true ? nameOf(sql) : undefined
+      return (await client.query<Row>({ name, text: sql, values })).rows
     },
     async run<Row extends object>(query: Knex.QueryBuilder) {
       const { sql, bindings } = query.toSQL().toNative()

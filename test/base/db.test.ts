@@ -55,6 +55,49 @@ describe('the database', () => {
     return { opened: promise, open: resolve }
   }
 
+  describe('a transaction that plans once', () => {
+    const LOOK_UP = 'select outbox_id from outbox where org_id = $1 and outbox_id = $2'
+
+    async function keptPlans(): Promise<{ calls: number; settings: string[] }> {
+      return await db.transact(
+        1,
+        async (trx) => {
+          await trx.query(LOOK_UP, [1, 'none'])
+          const [kept] = await trx.query<{ calls: number }>(
+            `select (generic_plans + custom_plans)::integer as calls
+               from pg_prepared_statements where statement = $1`,
+            [LOOK_UP],
+          )
+          const settings = await trx.query<{ setting: string }>(
+            `select setting from pg_settings
+              where name in ('enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin',
+                             'enable_mergejoin')`,
+          )
+          return { calls: kept?.calls ?? 0, settings: settings.map(({ setting }) => setting) }
+        },
+        { planOnce: true },
+      )
+    }
+
+    it('keeps each statement under a name, planned to look rows up by keys', async () => {
+      const first = await keptPlans()
+      const second = await keptPlans()
+      expect(first.calls).to.be.greaterThan(0)
+      expect(second.calls).to.equal(first.calls + 1)
+      expect(second.settings).to.deep.equal(['off', 'off', 'off', 'off'])
+    })
+
+    it('leaves the connection as it was for those after it', async () => {
+      await keptPlans()
+      const [row] = await db.transact(
+        1,
+        async (trx) =>
+          await trx.query<{ on: string }>(`select current_setting('enable_seqscan') as on`),
+      )
+      expect(row?.on).to.equal('on')
+    })
+  })
+
   describe('a transaction', () => {
     it('is run again where two of them cannot have happened one after the other', async () => {
       const both = gate()
