@@ -60,7 +60,7 @@ describe('a month that is closed before it is reconciled', () => {
     })
   })
 
-  it('counts the exceptions of its days by currency, and names the list that has them', async () => {
+  it('counts exceptions of its days by currency, and names the list that has them', async () => {
     await service.rows(`update recon_exceptions set state = 'resolved', ended_at = now()
                          where state = 'open'`)
     await breakAll(service, [

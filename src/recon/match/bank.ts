@@ -154,7 +154,7 @@ interface Named {
   sum: bigint
 }
 
-/** What the UTRs of a line name; looked up once for lines that name the same, until one is taken. */
+/** What the UTRs of a line name: once for lines that name the same, until one is taken. */
 function namingOf(
   open: ReadonlyMap<string, OpenSettlement>,
   before: readonly OpenSettlement[],

@@ -7,9 +7,9 @@ import type { Rules } from './rules.ts'
 
 /** What was sent by gateways that a line speaks of, in its window of days; by id. */
 export interface Windows {
-  /** Those of its amount, of all that was open at first; lines that say the same share the list. */
+  /** Those of its amount that were open at first; lines that say the same share the list. */
   equal(line: BankLine): readonly OpenSettlement[]
-  /** Those below its amount that are still open: all, or more than `most`, with the first `most`. */
+  /** Those below its amount, still open: all, or more than `most`, with the first so many. */
   smaller(line: BankLine, most: number): OpenSettlement[]
 }
 

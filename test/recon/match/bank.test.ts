@@ -98,10 +98,10 @@ describe('a credit at the bank', () => {
 })
 
 const MANY = 3000
-/** Of each settlement: sorting takes a few dozen, looking at all for each credit takes thousands. */
+/** Of each settlement: sorting takes a few dozen, looking at all for each credit thousands. */
 const LOOKS = 100
 
-/** As many settlements of one day as credits; how often one of them was looked at, and what fits. */
+/** As many settlements of one day as credits: none is looked at often, and each break fits. */
 function decideMany(of: (at: number) => { credit: Partial<BankLine>; sent: bigint; utr?: string }) {
   let looks = 0
   const lines = Array.from({ length: MANY }, (_none, at) =>
