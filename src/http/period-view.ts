@@ -5,6 +5,7 @@ import type { ClosedYear } from '../ledger/closing/year-end.ts'
 import { PERIOD_STATES, type Period, type PeriodChange } from '../ledger/periods/periods.ts'
 import { day, idText, instant, pageOf, sha256Hex } from './answers.ts'
 import { entryId } from './entry-view.ts'
+import { monthOpen } from './month-open-view.ts'
 import { MONTH_PATTERN } from './patterns.ts'
 
 export const periodChange = z
@@ -31,6 +32,7 @@ export const periodWithHistory = z
   .strictObject({
     ...period.shape,
     trial_balance_agrees: z.boolean().nullable(),
+    reconciliation: monthOpen,
     history: pageOf(periodChange),
   })
   .meta({ id: 'PeriodWithHistory' })
@@ -38,6 +40,10 @@ export const periodWithHistory = z
 export const changedPeriod = z
   .strictObject({ ...period.shape, changed: z.boolean() })
   .meta({ id: 'ChangedPeriod' })
+
+export const closedPeriod = z
+  .strictObject({ ...changedPeriod.shape, reconciliation: monthOpen })
+  .meta({ id: 'ClosedPeriod' })
 
 export const closedYear = z
   .strictObject({

@@ -2,7 +2,7 @@
 import type { IsoDate } from '../base/clock.ts'
 import type { Trx } from '../base/db.ts'
 import { Problem } from '../base/problem.ts'
-import { subjectOfBank } from './match/bank.ts'
+import { subjectOfBank } from './match/bank-break.ts'
 import { chargeBreaks, matchOf, subjectOf, type Line } from './match/decide.ts'
 import { AGREES, LINE_RECORDS } from './match/kinds.ts'
 import { loadOpenPair } from './passes/bank-pair.ts'

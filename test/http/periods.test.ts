@@ -219,6 +219,16 @@ describe('periods over HTTP', () => {
       state: 'open',
       last_change: null,
       trial_balance_agrees: null,
+      reconciliation: {
+        last_run: null,
+        exceptions: {
+          count: 0,
+          sums: [],
+          list: '/v1/recon/exceptions?state=open&since_from=2024-02-01&since_to=2024-02-29',
+        },
+        clearing: [],
+        in_transit: [],
+      },
       history: { data: [], has_more: false },
     })
     expect((await asOther('GET', 'periods/2024-02/history/1')).status).to.equal(404)

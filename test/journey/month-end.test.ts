@@ -359,7 +359,11 @@ describe('the close of a month', () => {
     const close = `/v1/periods/${MONTH}/close`
     const body = (state: string) => ({ state, reason: 'Reconciled' })
     expectRefused(await as(FINANCE, 'POST', close, body('closed')), 'forbidden')
-    expect((await as(FINANCE, 'POST', close, body('soft_closed'))).status).to.equal(200)
+    const soft = await as(FINANCE, 'POST', close, body('soft_closed'))
+    expect(soft.status, soft.text).to.equal(200)
+    const left = soft.json['reconciliation'] as JsonObject
+    expect(left).to.deep.include({ in_transit: [] })
+    expect(left['exceptions']).to.deep.include({ count: 0, sums: [] })
     const closed = await as(ADMIN, 'POST', close, body('closed'))
     expect(closed.json, closed.text).to.include({ state: 'closed' })
     const kept = await balances()

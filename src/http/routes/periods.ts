@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { indianDate } from '../../base/clock.ts'
 import { sha256 } from '../../base/crypto.ts'
-import type { Database } from '../../base/db.ts'
+import type { Database, Trx } from '../../base/db.ts'
 import type { Parts } from '../../base/parts.ts'
 import { Problem } from '../../base/problem.ts'
 import { closePeriod, reopenPeriod, trialBalanceOf } from '../../ledger/closing/period-changes.ts'
@@ -14,23 +14,27 @@ import {
   listPeriods,
   monthBefore,
   storedTrialBalance,
+  type Month,
 } from '../../ledger/periods/periods.ts'
 import { pageOf } from '../answers.ts'
 import { reason } from '../entry-input.ts'
 import { limit } from '../input.ts'
 import { listOf } from '../list.ts'
+import { monthOpenView } from '../month-open-view.ts'
 import { operation, type Operation } from '../operation.ts'
 import { MONTH_PATTERN } from '../patterns.ts'
 import {
   changedPeriod,
   changedView,
   changeView,
+  closedPeriod,
   closedYear,
   closedYearView,
   period,
   periodView,
   periodWithHistory,
 } from '../period-view.ts'
+import type { Principal } from '../request.ts'
 
 const month = z
   .string()
@@ -94,14 +98,14 @@ function getOperation(): Operation {
       method: 'get',
       path: '/periods/{month}',
       tag: 'Periods',
-      summary: 'One month with its changes, and whether its trial balance is still the stored one',
+      summary: 'A month, its changes, what is not reconciled, and whether its balances still agree',
       permission: 'books.read',
       params,
       query: z.strictObject({ limit, starting_after: version.optional() }),
       answers: { 200: { what: 'The month; changes newest first.', body: periodWithHistory } },
     },
     {
-      async read(trx, { params: { month: asked }, query }) {
+      async read(trx, { params: { month: asked }, query, principal }) {
         const page = { limit: query.limit + 1, before: query.starting_after ?? null }
         const found = await findPeriod(trx, asked)
         const changes = await listPeriodChanges(trx, asked, page)
@@ -110,6 +114,7 @@ function getOperation(): Operation {
         const body = {
           ...periodView(found),
           trial_balance_agrees: change === null ? null : now.equals(change.trial_balance_sha256),
+          reconciliation: await openFor(principal, trx, asked),
           history: listOf(changes, query.limit, changeView),
         }
         return { status: 200, body }
@@ -158,12 +163,18 @@ function closeOperation(): Operation {
       params,
       key: 'optional',
       body: closeBody,
-      answers: CHANGED,
+      answers: {
+        200: {
+          what: 'As it is now, and what its reconciliation leaves open.',
+          body: closedPeriod,
+        },
+      },
       problems: ['period_not_over', 'period_order', 'period_closed'],
     },
     {
       queue: 'journal',
-      async write(trx, { params: asked, body, principal: { subject, role, permissions } }) {
+      async write(trx, { params: asked, body, principal }) {
+        const { subject, role, permissions } = principal
         if (body.state === 'closed' && !permissions.has('periods.close_hard')) {
           const detail = `The role ${role} may close softly; closing for everybody takes admin.`
           throw new Problem('forbidden', { detail, moved: 'no' })
@@ -171,10 +182,17 @@ function closeOperation(): Operation {
         const { state } = await findPeriod(trx, asked.month)
         const change = { ...asked, ...body, actor: subject, today: indianDate(new Date()) }
         const view = changedView(await closePeriod(trx, change))
-        return { status: 200, body: view, before: { state } }
+        // Told and not held against anybody: whether it may stay open is for people to say.
+        const reconciliation = await openFor(principal, trx, asked.month)
+        return { status: 200, body: { ...view, reconciliation }, before: { state } }
       },
     },
   )
+}
+
+/** Null for a key that may not see what is reconciled. */
+async function openFor({ permissions }: Principal, trx: Trx, of: Month) {
+  return permissions.has('recon.read') ? await monthOpenView(trx, of) : null
 }
 
 function reopenOperation(): Operation {

@@ -26,11 +26,12 @@ const account = {
 const part = z.enum(PROOF_PARTS).meta({
   description:
     '`unsettled`: captured and not yet settled, refunds, disputes and transfers taken off. ' +
-    '`differences`: what a record brought, less what its lines say. `lines_without_record`: ' +
-    'lines that nothing of ours stands behind, taken off. `settlements_off`: what the lines of a ' +
-    'settlement come to, less what was sent. `settlements_without_lines`: sent, and no line says ' +
-    'what for. `lines_not_settled`: lines of no settlement in the books. `by_hand`: entries that ' +
-    'no gateway told.',
+    '`differences`: what a record brought, less what its lines say. `within_tolerance`: what ' +
+    'lines tell of an amount otherwise, the rules let pass and no entry was posted for. ' +
+    '`lines_without_record`: lines that nothing of ours stands behind, taken off. ' +
+    '`settlements_off`: what the lines of a settlement come to, less what was sent. ' +
+    '`settlements_without_lines`: sent, and no line says what for. `lines_not_settled`: lines of ' +
+    'no settlement in the books. `by_hand`: entries that no gateway told.',
 })
 
 const proof = z

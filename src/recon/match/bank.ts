@@ -1,11 +1,10 @@
 /** Credits at the bank and the settlements that came in them: by UTR, as the only one, as a sum. */
 import type { IsoDate } from '../../base/clock.ts'
 import type { Break } from './decide.ts'
+import { bankBreak, NAMED_MAX, partedBy, take, type IsApart } from './bank-break.ts'
 import { addBusinessDays } from './days.ts'
-import { AGREES } from './kinds.ts'
+import { byAmount } from './nameless.ts'
 import type { Rules } from './rules.ts'
-import { subsetOf } from './subset.ts'
-import { windowsOf } from './window.ts'
 
 /** A line of a bank statement that no settlement was found for. Minor units, signed. */
 export interface BankLine {
@@ -50,7 +49,7 @@ export interface BankDecided {
   breaks: Break[]
 }
 
-interface Known {
+export interface Known {
   /** Settlements that a credit told of in an earlier run. */
   before: readonly OpenSettlement[]
   /** What a person took apart (`pairOf`): only a person puts it together again. */
@@ -59,14 +58,6 @@ interface Known {
   /** The last day that the statements cover. */
   until: IsoDate | null
 }
-
-/** A line and a settlement, as one word. */
-export function pairOf(line: Pick<BankLine, 'fileNo' | 'rowNo'>, settlementId: string): string {
-  return `${line.fileNo} ${line.rowNo} ${settlementId}`
-}
-
-/** How unlikely a sum has to be by chance: one in so many. */
-const CHANCE = 1000n
 
 /**
  * Decides on all open credits and settlements together, from the surest to the least sure; each
@@ -79,12 +70,13 @@ export function decideBank(
   { before, apart, rules, until }: Known,
 ): BankDecided {
   const decided: BankDecided = { matches: [], breaks: [] }
+  const isApart = partedBy(apart)
   const open = new Map(settlements.map((one) => [one.settlementId, one]))
   const credits = lines.filter(({ amount }) => amount > 0n)
-  const nameless = byUtr(credits, open, { before, apart, decided }).filter(
+  const nameless = byUtr(credits, open, { before, isApart, decided }).filter(
     ({ gateways }) => gateways.length > 0,
   )
-  byAmount(nameless, open, { apart, rules, decided })
+  byAmount(nameless, open, { isApart, rules, decided })
   decided.breaks.push(...overdue(open.values(), rules, until))
   return decided
 }
@@ -116,18 +108,12 @@ function overdue(
 function byUtr(
   lines: readonly BankLine[],
   open: Map<string, OpenSettlement>,
-  { before, apart, decided }: Pick<Known, 'before' | 'apart'> & { decided: BankDecided },
+  { before, isApart, decided }: Pick<Known, 'before'> & { isApart: IsApart; decided: BankDecided },
 ): BankLine[] {
-  const named = new Map<string, OpenSettlement[]>()
-  for (const settlement of [...open.values(), ...before]) {
-    if (settlement.utr !== null) {
-      named.set(settlement.utr, [...(named.get(settlement.utr) ?? []), settlement])
-    }
-  }
+  const namedBy = namingOf(open, before)
   const others: BankLine[] = []
   for (const line of lines) {
-    const found = line.tokens.flatMap((token) => named.get(token) ?? [])
-    const there = found.filter(({ settlementId }) => open.has(settlementId))
+    const { found, there, sum } = namedBy(line)
     if (found.length === 0) {
       others.push(line)
       continue
@@ -138,8 +124,7 @@ function byUtr(
       decided.breaks.push(bankBreak(kind, line, line.amount, found))
       continue
     }
-    const sum = there.reduce((total, { amount }) => total + amount, 0n)
-    if (there.some(({ settlementId }) => apart.has(pairOf(line, settlementId)))) {
+    if (isApart(line, there)) {
       decided.breaks.push(bankBreak('ambiguous', line, line.amount, there))
     } else if (there.some(({ currency }) => currency !== line.currency)) {
       decided.breaks.push(bankBreak('currency_mismatch', line, line.amount, there))
@@ -151,143 +136,44 @@ function byUtr(
     } else {
       const off = line.amount - sum
       const size = off < 0n ? -off : off
-      decided.breaks.push(bankBreak('batch_total_mismatch', line, size, there))
+      // A resolution closes all that such a break names: more than it can name nobody looks at.
+      decided.breaks.push(
+        there.length > NAMED_MAX
+          ? bankBreak('search_cap', line, line.amount, there)
+          : bankBreak('batch_total_mismatch', line, size, there),
+      )
     }
   }
   return others
 }
 
-/** What no UTR names: one settlement of that amount in the window, or one sum of several. */
-function byAmount(
-  lines: readonly BankLine[],
-  open: Map<string, OpenSettlement>,
-  { apart, rules, decided }: Pick<Known, 'apart' | 'rules'> & { decided: BankDecided },
-): void {
-  const inWindow = windowsOf(open, rules)
-  const wanted = new Map<string, BankLine[]>()
-  const rest: BankLine[] = []
-  for (const line of lines) {
-    const equal = inWindow(line).filter(({ amount }) => amount === line.amount)
-    if (equal.length === 0) {
-      rest.push(line)
-    }
-    // Which one is left over proves nothing once a person took one away.
-    if (equal.some(({ settlementId }) => apart.has(pairOf(line, settlementId)))) {
-      decided.breaks.push(bankBreak('ambiguous', line, line.amount, equal))
-      continue
-    }
-    for (const { settlementId } of equal) {
-      wanted.set(settlementId, [...(wanted.get(settlementId) ?? []), line])
-    }
-    if (equal.length > 1) {
-      decided.breaks.push(bankBreak('ambiguous', line, line.amount, equal))
-    }
-  }
-  const unsure = new Set(decided.breaks.map(({ subject }) => subject))
-  for (const [settlementId, claims] of wanted) {
-    const settlement = open.get(settlementId)
-    const [only] = claims
-    const sure = claims.length === 1 && only !== undefined && !unsure.has(subjectOfBank(only))
-    if (settlement !== undefined && sure) {
-      take(only, settlement, 'unique', { open, decided })
-    } else if (settlement !== undefined) {
-      for (const line of claims.filter((one) => !unsure.has(subjectOfBank(one)))) {
-        decided.breaks.push(bankBreak('ambiguous', line, line.amount, [settlement]))
-        unsure.add(subjectOfBank(line))
-      }
-    }
-  }
-  for (const line of rest) {
-    bySum(line, inWindow(line), { open, apart, rules, decided })
-  }
+interface Named {
+  found: readonly OpenSettlement[]
+  /** Those of them that are open, and what they come to. */
+  there: readonly OpenSettlement[]
+  sum: bigint
 }
 
-const KIND_OF = { none: 'missing_internal', cap: 'search_cap', several: 'ambiguous' } as const
-
-function bySum(
-  line: BankLine,
-  candidates: readonly OpenSettlement[],
-  {
-    open,
-    apart,
-    rules,
-    decided,
-  }: Pick<Known, 'apart' | 'rules'> & {
-    open: Map<string, OpenSettlement>
-    decided: BankDecided
-  },
-): void {
-  const smaller = candidates
-    .filter(({ amount }) => amount < line.amount)
-    .toSorted((one, other) => (one.settlementId < other.settlementId ? -1 : 1))
-  if (smaller.length < 2) {
-    decided.breaks.push(bankBreak('missing_internal', line, line.amount, smaller))
-    return
-  }
-  // Of so many sums one comes to the amount by chance: that proves nothing.
-  const sums = 1n << BigInt(smaller.length)
-  if (smaller.length > rules.subset.items || sums * CHANCE > line.amount) {
-    decided.breaks.push(bankBreak('search_cap', line, line.amount, smaller.slice(0, 10)))
-    return
-  }
-  const amounts = smaller.map(({ amount }) => amount)
-  const found = subsetOf(amounts, line.amount, rules.subset.steps)
-  const isApart = smaller.some(({ settlementId }) => apart.has(pairOf(line, settlementId)))
-  if (found.how === 'one' && !isApart) {
-    for (const place of found.items) {
-      const settlement = smaller[place]
-      if (settlement !== undefined) {
-        take(line, settlement, 'subset', { open, decided })
-      }
+/** What the UTRs of a line name: once for lines that name the same, until one is taken. */
+function namingOf(
+  open: ReadonlyMap<string, OpenSettlement>,
+  before: readonly OpenSettlement[],
+): (line: BankLine) => Named {
+  const told = [...open.values(), ...before].filter(({ utr }) => utr !== null)
+  const byUtr = Map.groupBy(told, ({ utr }) => utr ?? '')
+  const known = new Map<string, Named & { left: number }>()
+  return ({ tokens }) => {
+    const utrs = tokens.filter((token) => byUtr.has(token))
+    const same = utrs.join(' ')
+    const last = known.get(same)
+    if (last?.left === open.size) {
+      return last
     }
-  } else {
-    const kind = found.how === 'one' ? 'ambiguous' : KIND_OF[found.how]
-    decided.breaks.push(bankBreak(kind, line, line.amount, smaller.slice(0, 10)))
-  }
-}
-
-function take(
-  line: BankLine,
-  settlement: OpenSettlement,
-  rule: BankMatch['rule'],
-  { open, decided }: { open: Map<string, OpenSettlement>; decided: BankDecided },
-): void {
-  open.delete(settlement.settlementId)
-  const named = rule === 'utr' || rule === 'sum_by_utr'
-  const agrees =
-    (named ? AGREES.reference : 0) +
-    AGREES.amount +
-    AGREES.currency +
-    (settlement.settledOn === line.bookedOn ? AGREES.day : 0)
-  decided.matches.push({ line, settlement, rule, agrees, candidates: 1 })
-}
-
-/** The name of a bank's line among breaks. */
-export function subjectOfBank({ fileNo, rowNo }: Pick<BankLine, 'fileNo' | 'rowNo'>): string {
-  return `bank ${fileNo} ${rowNo}`
-}
-
-function bankBreak(
-  kind: Break['kind'],
-  line: BankLine,
-  amount: bigint,
-  settlements: readonly OpenSettlement[],
-): Break {
-  return {
-    kind,
-    subject: subjectOfBank(line),
-    amount,
-    currency: line.currency,
-    since: line.bookedOn,
-    detail: {
-      told: line.amount,
-      settlements: settlements.map(({ settlementId, amount: due, utr, resolution = null }) => ({
-        settlement: settlementId,
-        recorded: due,
-        utr,
-        ...(resolution === null ? {} : { resolution }),
-      })),
-    },
-    stays: false,
+    const found = utrs.flatMap((utr) => byUtr.get(utr) ?? [])
+    const there = found.filter(({ settlementId }) => open.has(settlementId))
+    const sum = there.reduce((total, { amount }) => total + amount, 0n)
+    const named = { found, there, sum, left: open.size }
+    known.set(same, named)
+    return named
   }
 }

@@ -1,7 +1,8 @@
 /** The bank's side: open credits and open settlements, taken in hand together. */
 import type { Trx } from '../../base/db.ts'
 import type { BankDecided, BankLine, BankMatch, OpenSettlement } from '../match/bank.ts'
-import { decideBank, pairOf } from '../match/bank.ts'
+import { decideBank } from '../match/bank.ts'
+import { pairOf } from '../match/bank-break.ts'
 import type { Rules } from '../match/rules.ts'
 import type { Place } from './matches.ts'
 import { normalReference } from '../sources/line.ts'

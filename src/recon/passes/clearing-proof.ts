@@ -10,8 +10,10 @@ import type { EntryKind } from '../../ledger/core/entry.ts'
 export const PROOF_PARTS = [
   // Captured and not yet settled, less refunds, disputes and transfers: no line tells of it.
   'unsettled',
-  // What a record brought, less what its lines say.
+  // What a record brought, less what its lines say, as far as no rule lets it pass.
   'differences',
+  // Amounts that lines tell otherwise and that the rules let pass: nobody booked them.
+  'within_tolerance',
   // Taken off again: a line counts in its settlement, and nothing of ours stands behind it.
   'lines_without_record',
   // What the lines of a settlement come to, less what was sent.
@@ -68,16 +70,17 @@ const FROM_FACTS = [
 /** $1 the organisation, $2 the gateway, $3 the currency, $4 the kinds that facts post. */
 const RECORDS = `
     select payment_id as id, 'payment' as kind, gateway_payment_id as ref,
-           amount - coalesce(fee, 0) as brought
+           amount - coalesce(fee, 0) as brought, amount
       from payments
      where org_id = $1 and gateway = $2 and currency = $3 and state = 'captured'
      union all
     select refund_id, 'refund', gateway_refund_id,
            case when returned_entry is not null then amount else 0 end
-             - case when processed_entry is not null then amount else 0 end - coalesce(fee, 0)
+             - case when processed_entry is not null then amount else 0 end - coalesce(fee, 0),
+           amount
       from refunds where org_id = $1 and gateway = $2 and currency = $3
      union all
-    select dispute_id, 'dispute', gateway_dispute_id, -held - lost - fee
+    select dispute_id, 'dispute', gateway_dispute_id, -held - lost - fee, amount
       from disputes where org_id = $1 and gateway = $2 and currency = $3
      union all
     select t.transfer_id, 'transfer', t.gateway_transfer_id,
@@ -87,7 +90,7 @@ const RECORDS = `
                   where f.content ->> 'gatewayTransferId' = t.gateway_transfer_id
                     and f.org_id = $1 and f.kind = 'transfer_reversed'
                     and f.content ->> 'gateway' = t.gateway
-                    and f.content ->> 'account' = t.account), 0) end
+                    and f.content ->> 'account' = t.account), 0) end, t.amount
       from gateway_transfers t where t.org_id = $1 and t.gateway = $2 and t.currency = $3`
 
 /**
@@ -117,6 +120,15 @@ const ITEMS = `
      where org_id = $1 and gateway = $2 and currency = $3 and repeated = 0
   ), records as (${RECORDS}
   ), told as (${TOLD}
+  ), tolerated as (
+    select r.id, r.kind, r.ref,
+           sum(case when l.kind = 'payment' or l.kind like '%\\_reversal' then 1 else -1 end
+               * (r.amount - m.amount))::bigint as amount
+      from recon_matches m
+      join lines l on l.file_no = m.file_no and l.row_no = m.row_no
+      join records r on r.id = m.record_id
+     where m.org_id = $1 and m.undone_at is null and m.rule = 'id_tolerance'
+     group by r.id, r.kind, r.ref
   ), batches as (
     select account, settlement_ref, sum(net)::bigint as net
       from lines where settlement_ref is not null group by 1, 2
@@ -130,9 +142,15 @@ const ITEMS = `
       from records r
      where r.brought <> 0 and not exists (select from told t where t.id = r.id)
      union all
-    select 'differences', t.id, coalesce(r.kind, 'record'), r.ref, coalesce(r.brought, 0) - t.told
-      from told t left join records r on r.id = t.id
-     where coalesce(r.brought, 0) <> t.told
+    select 'differences', t.id, coalesce(r.kind, 'record'), r.ref, d.amount
+      from told t
+      left join records r on r.id = t.id
+      left join tolerated p on p.id = t.id
+     cross join lateral (
+       select coalesce(r.brought, 0) - t.told - coalesce(p.amount, 0) as amount) d
+     where d.amount <> 0
+     union all
+    select 'within_tolerance', id, kind, ref, amount from tolerated where amount <> 0
      union all
     select 'lines_without_record', l.file_no || '-' || l.row_no, l.kind, l.external_id, -l.net
       from lines l

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { decideBank, type BankLine, type OpenSettlement } from '../../../src/recon/match/bank.ts'
+import { Below } from '../../../src/recon/match/below.ts'
 import { DEFAULT_RULES } from '../../../src/recon/match/rules.ts'
 import { subsetOf } from '../../../src/recon/match/subset.ts'
 import { credit, settlement } from './examples.ts'
@@ -93,6 +94,80 @@ describe('a credit at the bank', () => {
     expect(decide([], [settlement()], '2026-06-20')).to.deep.equal([
       'credit of stl_1: missing_external 1000000',
     ])
+  })
+})
+
+const MANY = 3000
+/** Of each settlement: sorting takes a few dozen, looking at all for each credit thousands. */
+const LOOKS = 100
+
+/** As many settlements of one day as credits: none is looked at often, and each break fits. */
+function decideMany(of: (at: number) => { credit: Partial<BankLine>; sent: bigint; utr?: string }) {
+  let looks = 0
+  const lines = Array.from({ length: MANY }, (_none, at) =>
+    credit({ rowNo: at + 1, ...of(at).credit }),
+  )
+  const settlements = Array.from({ length: MANY }, (_none, at): OpenSettlement => {
+    const { sent, utr = null } = of(at)
+    const one = settlement({ settlementId: `stl_${String(at).padStart(4, '0')}`, utr })
+    return Object.defineProperty(one, 'amount', {
+      get() {
+        looks += 1
+        return sent
+      },
+    })
+  })
+  const known = { before: [], apart: new Set<string>(), rules: DEFAULT_RULES, until: '2026-06-12' }
+  const { matches, breaks } = decideBank(lines, settlements, known)
+  expect(looks / MANY).to.be.within(1, LOOKS)
+  for (const { detail } of breaks) {
+    const text = JSON.stringify(detail, (_name, value: unknown) => {
+      return typeof value === 'bigint' ? value.toString() : value
+    })
+    // As much as a row of an exception takes.
+    expect(text.length).to.be.below(20_000)
+  }
+  return { matches: matches.length, breaks: new Set(breaks.map(({ kind }) => kind)) }
+}
+
+describe('thousands of credits and settlements of one day', () => {
+  it('are decided without holding each against each, and told in a few names', () => {
+    const each = (at: number) => BigInt(1_000_000 + at)
+    const none: string[] = []
+    expect(
+      decideMany((at) => ({ credit: { amount: each(at) }, sent: each(MANY - 1 - at) })),
+    ).to.deep.equal({ matches: MANY, breaks: new Set(none) })
+    expect(decideMany(() => ({ credit: { amount: 500n }, sent: 500n }))).to.deep.equal({
+      matches: 0,
+      breaks: new Set(['ambiguous']),
+    })
+    expect(
+      decideMany((at) => ({ credit: { amount: 9n * each(at) }, sent: each(at) })),
+    ).to.deep.equal({ matches: 0, breaks: new Set(['search_cap']) })
+    expect(decideMany((at) => ({ credit: { amount: 7n }, sent: each(at) }))).to.deep.equal({
+      matches: 0,
+      breaks: new Set(['missing_internal']),
+    })
+    const named = { credit: { tokens: ['UTR1'] }, utr: 'UTR1', sent: 500n }
+    expect(decideMany(() => named)).to.deep.equal({ matches: 0, breaks: new Set(['search_cap']) })
+  })
+
+  it('find what is below an amount as going through all of it does', () => {
+    const amounts = fc.array(fc.bigInt(0n, 9n), { maxLength: 20 })
+    fc.assert(
+      fc.property(amounts, fc.array(fc.nat(25)), fc.bigInt(0n, 10n), (all, gone, bound) => {
+        const below = new Below(all)
+        const places = gone.filter((place) => place < all.length)
+        places.forEach((place) => below.remove(place))
+        const found: number[] = []
+        for (let at = below.next(0, bound); at !== -1; at = below.next(at + 1, bound)) {
+          found.push(at)
+        }
+        expect(found).to.deep.equal(
+          all.flatMap((amount, at) => (amount < bound && !places.includes(at) ? [at] : [])),
+        )
+      }),
+    )
   })
 })
 
