@@ -6,7 +6,7 @@ import { environment, sendLoad, start } from './processes.ts'
 import { openBenchServer } from './server.ts'
 import type { Load } from './webhook-load.ts'
 
-const ROUNDS = 3
+const ROUNDS = 5
 /** As many as keep each of them busy to the full; and few, who wait for each commit together. */
 const SOCKETS = 256
 const FEW_SOCKETS = 64
@@ -17,7 +17,7 @@ const INTRODUCTION = `Signed Razorpay webhooks a second over ${SOCKETS} sockets,
 ${FEW_SOCKETS}, each an event of its own; embedded Postgres, fsync on; the load comes from a process
 beside it. Bare: Express that verifies the HMAC and answers. Insert each: the same with one insert
 and commit a call. Ours is the service: limits, dedupe by event and body, stored and committed
-before 200. ${ROUNDS} rounds in turn; medians.
+before 200. ${ROUNDS} rounds in turn; medians, also of the ratios within a round.
 `
 
 interface Target {
@@ -71,15 +71,16 @@ export async function benchIntake(): Promise<void> {
   }
 }
 
+type Rounds = ReadonlyMap<string, Measured[]>
+
 async function measured(
   targets: readonly Target[],
   { secret, account }: { secret: string; account: string },
   sockets: number,
-): Promise<Map<string, Measured>> {
-  const all = new Map<string, Measured[]>(targets.map(({ key }) => [key, []]))
+): Promise<Rounds> {
+  const rounds = new Map<string, Measured[]>(targets.map(({ key }) => [key, []]))
   for (let round = 1; round <= ROUNDS; round += 1) {
-    for (const target of targets) {
-      const { port, path, key } = target
+    for (const { port, path, key } of targets) {
       const times = { seconds: SECONDS, warmUpSeconds: WARM_UP_SECONDS }
       const load: Load = {
         port,
@@ -91,34 +92,39 @@ async function measured(
         run: `${key}${sockets}x${round}`,
         mix: 'captures',
       }
-      all.get(key)?.push(await sendLoad(load))
+      rounds.get(key)?.push(await sendLoad(load))
     }
   }
-  const medians = new Map<string, Measured>()
   for (const { key, what } of targets) {
-    const sorted = (all.get(key) ?? []).toSorted((one, other) => one.per_s - other.per_s)
-    const median = sorted[Math.floor(sorted.length / 2)]
-    if (median !== undefined) {
-      medians.set(key, median)
-      const { per_s: rate, p50_ms: p50, p99_ms: p99 } = median
-      process.stdout.write(
-        `  ${what.padEnd(23)} ${String(sockets).padStart(4)} ${String(rate).padStart(7)}/s  ` +
-          `p50 ${p50} ms  p99 ${p99} ms\n`,
-      )
-    }
+    const [rate, p50, p99] = (['per_s', 'p50_ms', 'p99_ms'] as const).map((name) =>
+      medianOf((rounds.get(key) ?? []).map((one) => one[name])),
+    )
+    process.stdout.write(
+      `  ${what.padEnd(23)} ${String(sockets).padStart(4)} ${String(rate).padStart(7)}/s  ` +
+        `p50 ${p50} ms  p99 ${p99} ms\n`,
+    )
   }
-  return medians
+  return rounds
 }
 
-function figures(medians: ReadonlyMap<string, Measured>): Record<string, number | undefined> {
-  const rate = (key: string) => medians.get(key)?.per_s ?? 0
-  const ratio = (one: number, other: number) => Math.round((one / other) * 100) / 100
+function figures(rounds: Rounds): Record<string, number> {
+  const of = (key: string, name: keyof Measured) => (rounds.get(key) ?? []).map((one) => one[name])
+  const rate = (key: string) => medianOf(of(key, 'per_s'))
+  const ratio = (other: string) => {
+    const others = of(other, 'per_s')
+    const ratios = of('intake', 'per_s').map((one, round) => one / (others[round] ?? 1))
+    return Math.round(medianOf(ratios) * 100) / 100
+  }
   return {
     intake_per_s: rate('intake'),
     bare_per_s: rate('bare'),
     insert_each_per_s: rate('insert_each'),
-    ratio_bare: ratio(rate('intake'), rate('bare')),
-    ratio_insert_each: ratio(rate('intake'), rate('insert_each')),
-    p99_ms: medians.get('intake')?.p99_ms,
+    ratio_bare: ratio('bare'),
+    ratio_insert_each: ratio('insert_each'),
+    p99_ms: medianOf(of('intake', 'p99_ms')),
   }
+}
+
+function medianOf(all: readonly number[]): number {
+  return all.toSorted((one, other) => one - other)[Math.floor(all.length / 2)] ?? 0
 }
