@@ -35,20 +35,21 @@ const ANSWER_MS_MAX = 500
 /** Connections of its own: counting and the work of requests never wait for each other. */
 const CONNECTIONS = 2
 
-export function openRateStore(config: Config, log: Log): RateStore {
+/** A store that takes longer than `answerMs` is away. */
+export function openRateStore(config: Config, log: Log, answerMs = ANSWER_MS_MAX): RateStore {
   return config.redisUrl === null
-    ? postgresStore(config.databaseUrl, log)
-    : redisStore(config.redisUrl, config.redisPrefix, log)
+    ? postgresStore(config.databaseUrl, log, answerMs)
+    : redisStore(config.redisUrl, config.redisPrefix, log, answerMs)
 }
 
-function postgresStore(url: string, log: Log): RateStore {
+function postgresStore(url: string, log: Log, answerMs: number): RateStore {
   // The library takes the driver's numbers as text, so that this pool has no types of ours.
   const pool = new pg.Pool({
     connectionString: url,
     max: CONNECTIONS,
-    connectionTimeoutMillis: ANSWER_MS_MAX,
-    query_timeout: ANSWER_MS_MAX,
-    statement_timeout: ANSWER_MS_MAX,
+    connectionTimeoutMillis: answerMs,
+    query_timeout: answerMs,
+    statement_timeout: answerMs,
     application_name: 'bahi limits',
     options: '-c role=bahi_app',
   })
@@ -66,11 +67,11 @@ function postgresStore(url: string, log: Log): RateStore {
   return storeOf(limiterOf, async () => await pool.end())
 }
 
-function redisStore(url: string, prefix: string, log: Log): RateStore {
+function redisStore(url: string, prefix: string, log: Log, answerMs: number): RateStore {
   const redis = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: ANSWER_MS_MAX,
+    commandTimeout: answerMs,
     connectTimeout: 2000,
     retryStrategy: (times) => Math.min(50 * 2 ** times, 2000),
   })
