@@ -19,7 +19,7 @@ import { until } from '../support/until.ts'
 import { rejection } from './thrown.ts'
 
 const log = openLog('silent', 'test')
-/** What is counted to the last one is counted by a store that is never taken for one that is away. */
+/** What is counted to the last one is counted by a store that is never taken for away. */
 const PATIENCE_MS = 20_000
 const ALONE: CounterOptions = { whenAway: 'count alone' }
 const CLOSED: CounterOptions = { whenAway: 'refuse' }
