@@ -43,3 +43,15 @@ export function wasNeverConnected(error: unknown): boolean {
   const system = error instanceof Error && 'code' in error ? String(error.code) : ''
   return /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOST)/.test(system) || /trying to connect/.test(text)
 }
+
+/**
+ * A migration changed what a statement gives that the session has prepared. The driver never
+ * prepares it anew, so that only another connection helps.
+ */
+export function isPlanOutdated(error: unknown): boolean {
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === '0A000' &&
+    error.routine === 'RevalidateCachedQuery'
+  )
+}

@@ -5,7 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isConnectionError, isTimedOut, sqlStateOf } from './database-error.ts'
+import { isConnectionError, isPlanOutdated, isTimedOut, sqlStateOf } from './database-error.ts'
 import type { BulkTrx, Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
 import { serializationRetries } from './metrics.ts'
 import { Problem } from './problem.ts'
@@ -141,7 +141,7 @@ async function untilDone<T>(work: () => Promise<T>): Promise<T> {
       return await work()
     } catch (error) {
       const code = sqlStateOf(error)
-      if (code === undefined || !RETRY_CODES.has(code)) {
+      if (code === undefined || !(RETRY_CODES.has(code) || isPlanOutdated(error))) {
         throw error
       }
       serializationRetries.inc({ code })
@@ -192,7 +192,7 @@ async function onConnection<T>(
   try {
     return await work(client, discard)
   } catch (error) {
-    if (isConnectionError(error)) {
+    if (isConnectionError(error) || isPlanOutdated(error)) {
       discard(error instanceof Error ? error : new Error(String(error)))
     }
     throw error

@@ -98,6 +98,60 @@ describe('the database', () => {
     })
   })
 
+  describe('a statement that is prepared', () => {
+    const SELECT = 'select note from plans where org_id = $1'
+
+    async function changeType(type: string): Promise<void> {
+      await asOwner(database.ownerUrl, async (client) => {
+        await client.query(`alter table plans alter column note type ${type}`)
+      })
+    }
+
+    before(async () => {
+      await asOwner(database.ownerUrl, async (client) => {
+        await client.query(
+          `create table plans (org_id integer, note text);
+           insert into plans values (1, 'kept');
+           grant select on plans to bahi_app`,
+        )
+      })
+    })
+
+    after(async () => {
+      await asOwner(database.ownerUrl, async (client) => {
+        await client.query('drop table plans')
+      })
+    })
+
+    /** On all connections at once, so that none is left that does not have the plan. */
+    async function everywhere(read: () => Promise<object[]>): Promise<object[]> {
+      return (await Promise.all(Array.from({ length: 6 }, read))).flat()
+    }
+
+    it('is prepared anew where a migration changed what it gives', async () => {
+      const read = async () =>
+        await db.transact(
+          1,
+          async (trx) => {
+            await trx.query('select pg_sleep(0.05)')
+            return await trx.query(SELECT, [1])
+          },
+          { planOnce: true },
+        )
+      await everywhere(read)
+      await changeType('varchar(200)')
+      expect(await everywhere(read)).to.deep.equal(Array(6).fill({ note: 'kept' }))
+    })
+
+    it('is so in a transaction of one statement as well', async () => {
+      const read = async () =>
+        await db.transactOnce<object>(1, { name: 'plans', sql: SELECT, params: [1] }, 'recon')
+      await read()
+      await changeType('varchar(300)')
+      expect(await read()).to.deep.equal([{ note: 'kept' }])
+    })
+  })
+
   describe('a transaction', () => {
     it('is run again where two of them cannot have happened one after the other', async () => {
       const both = gate()
