@@ -106,9 +106,12 @@ export async function cancelOrPromise(trx: Trx, facts: readonly Fact[]): Promise
   await trx.query(
     `update outbox o
         set state = 'waiting', attempts = 0, next_try_at = now(), done_at = null
-       from payments p
-      where p.org_id = $1 and p.payment_id = any($2::text[])
-        and o.org_id = $1 and o.topic = 'issue_receipt' and o.subject = p.donation_id
+       from unnest($2::text[]) as w (id)
+      cross join lateral (
+        select org_id, payment_id, donation_id, amount from payments
+         where org_id = $1 and payment_id = w.id limit 1
+      ) p
+      where o.org_id = $1 and o.topic = 'issue_receipt' and o.subject = p.donation_id
         and o.state = 'done' and payment_gone(p.org_id, p.payment_id) < p.amount
         and not exists (
           select from receipts r
@@ -129,14 +132,18 @@ export async function cancelGone(
   reason: string,
 ): Promise<void> {
   const cancelled = await trx.query<ToldCancelled>(
+    // Payment by payment: a plan made while there were few would add up what is gone of all.
     `with fresh as (
        insert into receipt_cancellations (org_id, receipt_id, reason)
        select r.org_id, r.receipt_id, $3
-         from payments p
+         from unnest($2::text[]) as w (id)
+        cross join lateral (
+          select org_id, payment_id, donation_id, amount from payments
+           where org_id = $1 and payment_id = w.id limit 1
+        ) p
          join receipts r on r.donation_id = p.donation_id and r.org_id = p.org_id
           and r.payment_id = p.payment_id
-        where p.org_id = $1 and p.payment_id = any($2::text[])
-          and payment_gone(p.org_id, p.payment_id) >= p.amount
+        where payment_gone(p.org_id, p.payment_id) >= p.amount
        on conflict do nothing
        returning receipt_id, cancelled_at
      )

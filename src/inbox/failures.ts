@@ -35,6 +35,7 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
     return { event, type, attempt, delay, reason: storable(reason) }
   })
   const noted = await trx.query<{ event_id: string }>(
+    // Event by event: a plan made while few waited would go through all of them for each.
     `update inbox_events e
         set attempts = n.attempt,
             state = case when n.delay_ms is null then 'dead' else 'waiting' end,
@@ -45,8 +46,11 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
             confirmation = case when e.needs_confirmation then null else e.confirmation end
        from unnest($2::text[], $3::integer[], $4::integer[], $5::text[], $6::text[])
          as n (event_id, attempt, delay_ms, reason, type)
-      where e.org_id = $1 and e.event_id = n.event_id
-        and e.state = 'waiting' and e.attempts = n.attempt - 1
+      cross join lateral (
+        select ctid as place from inbox_events
+         where org_id = $1 and event_id = n.event_id limit 1
+      ) at
+      where e.ctid = at.place and e.state = 'waiting' and e.attempts = n.attempt - 1
      returning e.event_id`,
     [
       trx.scope,

@@ -70,11 +70,15 @@ export async function hold(
     return
   }
   await trx.query(
+    // Event by event: a plan made while few waited would go through all of them for each.
     `update inbox_events e
         set held_at = now(), event_type = coalesce(left(n.type, 100), e.event_type)
        from unnest($2::text[], $3::text[]) as n (event_id, type)
-      where e.org_id = $1 and e.event_id = n.event_id and e.state = 'waiting'
-        and e.held_at is null`,
+      cross join lateral (
+        select ctid as place from inbox_events
+         where org_id = $1 and event_id = n.event_id limit 1
+      ) at
+      where e.ctid = at.place and e.state = 'waiting' and e.held_at is null`,
     [trx.scope, held.map(({ event }) => event.event_id), held.map(({ type }) => type)],
   )
 }

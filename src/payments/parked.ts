@@ -88,11 +88,12 @@ async function waitingFor(
     return []
   }
   const rows = await trx.query<Row>(
+    // `offset` keeps it id by id: a plan made while few waited would go through all for each.
     `select p.event_id, p.content
        from unnest($2::text[]) as n (id)
       cross join lateral (
-        select event_id, content, parked_at, fact_key
-          from parked_facts where needs_id = n.id and org_id = $1
+        select event_id, content
+          from parked_facts where needs_id = n.id and org_id = $1 offset 0
       ) p
       union
      select p.event_id, p.content
