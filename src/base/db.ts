@@ -37,8 +37,8 @@ export interface TransactOptions {
    */
   isolation?: 'read committed'
   /**
-   * A connection plans each statement of it once: for what is run many times a second and finds
-   * all rows by keys. Tables may have grown since, so that no plan reads a whole one.
+   * A connection plans each statement of it once and again after seconds: for what is run many
+   * times a second. Tables may have grown meanwhile: a statement looks its rows up one by one.
    */
   planOnce?: boolean
 }

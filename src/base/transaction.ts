@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isConnectionError, isPlanOutdated, isTimedOut, sqlStateOf } from './database-error.ts'
 import type { BulkTrx, Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
 import { serializationRetries } from './metrics.ts'
+import { BY_KEYS, haveOldPlans, nameOf } from './plans.ts'
 import { Problem } from './problem.ts'
 import { inSpan, spanEvent } from './tracing.ts'
 
@@ -230,32 +231,16 @@ async function begin(
   how: { mode: string; locks: readonly string[]; planOnce?: boolean },
 ): Promise<void> {
   const org = scope === 'all' ? 'all' : String(Math.trunc(scope))
-  const waits = how.locks.map((lock) => `select pg_advisory_lock(${lock}); `).join('')
-  const first = waits === '' ? '' : `${waits}commit; `
+  const waits = how.locks.map((lock) => `select pg_advisory_lock(${lock})`)
+  const first = [
+    ...(how.planOnce === true && haveOldPlans(client) ? ['discard plans'] : []),
+    ...waits,
+  ]
+  const before = first.length === 0 ? '' : `${first.join('; ')}; commit; `
   const plans = how.planOnce === true ? BY_KEYS : ''
   await client.query(
-    `${first}begin isolation level ${how.mode}; set local bahi.org_id = '${org}'${plans}`,
+    `${before}begin isolation level ${how.mode}; set local bahi.org_id = '${org}'${plans}`,
   )
-}
-
-/** A plan that is kept was made for tables as they were, perhaps empty: it goes by the keys. */
-const BY_KEYS = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin']
-  .map((way) => `; set local enable_${way} = off`)
-  .join('')
-
-/** As many statements have a name at the most; what comes after them is planned each time. */
-const NAMES_MAX = 500
-const names = new Map<string, string>()
-
-/** The name under which connections keep the plan of a statement; undefined for one too many. */
-function nameOf(sql: string): string | undefined {
-  const known = names.get(sql)
-  if (known !== undefined || names.size >= NAMES_MAX) {
-    return known
-  }
-  const name = `planned_${names.size}`
-  names.set(sql, name)
-  return name
 }
 
 async function finish<T>(
