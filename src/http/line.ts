@@ -10,16 +10,17 @@ const HALVES = '\\ud800-\\udfff'
 const ONE_LINE = new RegExp(`^[^${CONTROLS}${HALVES}]*$`, 'u')
 
 /**
- * The contract's pattern of one line that is not empty. It begins with what is no space, because
- * spaces around are taken off; U+FEFF is one to us and none to others.
+ * The contract's pattern of one line that is not empty: spaces around it are taken off, of which
+ * languages do not have the same idea. U+FEFF is one to us and none to others.
  */
+const SPACES = '[\\t-\\r \\u2028\\u2029\\u00a0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000\\ufeff]*'
 const FIRST = `[^\\s\\ufeff${CONTROLS}]`
 const REST = `[^${CONTROLS}]*`
-export const LINE_PATTERN = `^${FIRST}${REST}$`
+export const LINE_PATTERN = `^${SPACES}${FIRST}${REST}${SPACES}$`
 
 /** What is a letter or stands far from ASCII: a pattern that all understand says no more. */
 const LETTER = '[^\\s\\ufeff\\u0000-@\\[-`{-\\u00a9\\u2028\\u2029]'
-export const NAME_PATTERN = `^(${LETTER}|${FIRST}${REST}${LETTER})${REST}$`
+export const NAME_PATTERN = `^${SPACES}(${LETTER}|${FIRST}${REST}${LETTER})${REST}${SPACES}$`
 
 /**
  * One line of text without control characters; a line break in a name forges what follows it. Of a
@@ -28,9 +29,10 @@ export const NAME_PATTERN = `^(${LETTER}|${FIRST}${REST}${LETTER})${REST}$`
 export const line = (most: number, isNamed = false) =>
   z
     .string()
+    // As it was sent, because that is what the contract speaks of.
+    .refine((text) => hasAtMost(most, text), `must have at most ${most} characters`)
     .trim()
     .min(1, 'must not be empty')
-    .refine((text) => hasAtMost(most, text), `must have at most ${most} characters`)
     .refine((text) => ONE_LINE.test(text), 'must be one line without control characters')
     .refine((text) => isNamed || hasNoAadhaar(text), NO_AADHAAR)
     .meta({ maxLength: most, pattern: LINE_PATTERN })

@@ -118,6 +118,9 @@ describe('what the contract says of requests', () => {
       ASTRAL,
       'a b',
       'a ',
+      ' a',
+      '\na\r\n',
+      '\ufeff\u3000a',
       '\u200b',
       '\u2060',
       '\ufffd',
@@ -148,6 +151,7 @@ describe('what the contract says of requests', () => {
       expect(line(5).safeParse(half).success).to.equal(false)
     }
     expect(line(5).parse(' \ufeffa \n')).to.equal('a')
+    expect(line(5).safeParse('  a   ').success).to.equal(false)
   })
 
   it('counts characters, not halves of them', async () => {
