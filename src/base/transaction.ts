@@ -14,6 +14,7 @@ import { inSpan, spanEvent } from './tracing.ts'
 
 /** 40001 and 40P01: Postgres undid the transaction and asks for it to be run again. */
 const RETRY_CODES = new Set(['40001', '40P01'])
+const IN_FAILED_TRANSACTION = '25P02'
 const ATTEMPTS_MAX = 12
 
 /** Runs `work` in one transaction, SERIALIZABLE unless told, again where Postgres asks for it. */
@@ -253,17 +254,26 @@ async function finish<T>(
     planOnce?: boolean
   },
 ): Promise<T> {
+  let failure: unknown
+  const rowsOf = async <Row extends object>(sent: Promise<pg.QueryResult<Row>>): Promise<Row[]> => {
+    try {
+      return (await sent).rows
+    } catch (error) {
+      // What was sent behind a failure fails for it: who asks is told of that one.
+      failure = sqlStateOf(error) === IN_FAILED_TRANSACTION ? (failure ?? error) : error
+      throw failure
+    }
+  }
   const trx: Trx = {
     scope: how.scope,
     async query<Row extends object>(sql: string, params?: readonly unknown[]) {
       const values = params === undefined ? undefined : [...params]
       const name = how.planOnce === true ? nameOf(sql) : undefined
-      return (await client.query<Row>({ name, text: sql, values })).rows
+      return await rowsOf(client.query<Row>({ name, text: sql, values }))
     },
     async run<Row extends object>(query: Knex.QueryBuilder) {
       const { sql, bindings } = query.toSQL().toNative()
-      const result = await client.query<Row>(sql, [...bindings])
-      return result.rows
+      return await rowsOf(client.query<Row>(sql, [...bindings]))
     },
   }
   const unlock = releaseOf(how.locks)

@@ -8,6 +8,7 @@ import { isConnectionError, sqlStateOf } from '../../src/base/database-error.ts'
 import { build, openDatabase, type Database, type Trx } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import { Problem } from '../../src/base/problem.ts'
+import { together } from '../../src/base/together.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { GATEWAYS_URL } from '../support/service.ts'
 import { testOrganisation } from '../support/organisation.ts'
@@ -171,6 +172,21 @@ describe('the database', () => {
       expect(runs).to.be.greaterThan(2)
       expect(seen).to.have.members([0, 1])
       expect(await subjects(1)).to.include.members(['skew a', 'skew b'])
+    })
+
+    it('is run again also where what was sent behind the failure is heard of first', async () => {
+      let runs = 0
+      const done = await db.transact(1, async (trx) => {
+        runs += 1
+        const failing =
+          runs > 1
+            ? trx.query('select 1')
+            : trx.query(`do $$ begin raise exception 'again' using errcode = '40001'; end $$`)
+        const behind = trx.query<{ n: number }>('select 2 as n')
+        const [[row]] = await together([behind, failing])
+        return row?.n
+      })
+      expect([done, runs]).to.deep.equal([2, 2])
     })
 
     it('gives up after a number of tries, and says that no money moved', async () => {
