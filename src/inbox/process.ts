@@ -10,6 +10,7 @@ import { inSpans, type TraceContext } from '../base/tracing.ts'
 import { recordFacts, type ToldFact } from '../donations/record.ts'
 import type { GatewayEvent } from '../gateways/gateway.ts'
 import { bodyOf } from './bodies.ts'
+import { markDone, unmark, type Done } from './done.ts'
 import { noteFailures, type Failure } from './failures.ts'
 import { hold, readPauses, type Pauses } from './pauses.ts'
 import { noteSecretsUsed } from './secret-use.ts'
@@ -142,19 +143,29 @@ async function recordEvents(
       fact,
     })),
   )
-  const outcomes = await recordFacts(trx, told, now)
-  const done: Done[] = []
-  for (const { event, result } of read.ready) {
+  const done = read.ready.map(({ event, result }): Done => {
+    const state = result.facts.length === 0 ? 'ignored' : 'processed'
+    return { event, type: result.type, state, note: result.note ?? null }
+  })
+  // Postgres marks them while what comes of them is worked out here; few are taken back.
+  const [outcomes] = await together([recordFacts(trx, told, now), markDone(trx, done, now)])
+  const refused = new Set<Done>()
+  for (const one of done) {
+    const { event, type } = one
     const problem = outcomes.get(event.event_id) ?? null
     if (problem !== null) {
-      const final = isFinal(event, problem)
-      failures.push({ event, type: result.type, reason: problem.message, final })
-    } else {
-      const state = result.facts.length === 0 ? 'ignored' : 'processed'
-      done.push({ event, type: result.type, state, note: result.note ?? null })
+      refused.add(one)
+      failures.push({ event, type, reason: problem.message, final: isFinal(event, problem) })
     }
   }
-  await together([markDone(trx, done, now), noteFailures(trx, failures)])
+  await together([unmark(trx, [...refused]), noteFailures(trx, failures)])
+  count(
+    done.filter((one) => !refused.has(one)),
+    now,
+  )
+}
+
+function count(done: readonly Done[], now: Date): void {
   for (const { event, state } of done) {
     inboxEvents.inc({ gateway: event.gateway, state })
     // What was replayed is as old as it is for another reason.
@@ -205,40 +216,4 @@ function readAll(
     }
   }
   return read
-}
-
-interface Done {
-  event: StoredEvent
-  type: string
-  state: 'processed' | 'ignored'
-  /** What a person should know of it. */
-  note: string | null
-}
-
-const NOTE_LENGTH_MAX = 1000
-
-async function markDone(trx: Trx, done: readonly Done[], now: Date): Promise<void> {
-  if (done.length === 0) {
-    return
-  }
-  await trx.query(
-    `update inbox_events e
-        set state = n.state, event_type = n.type, attempts = e.attempts + 1, processed_at = $6,
-            note = n.note
-       from unnest($2::text[], $3::text[], $4::text[], $5::text[])
-         as n (event_id, state, type, note)
-      cross join lateral (
-        select ctid as place from inbox_events
-         where org_id = $1 and event_id = n.event_id limit 1
-      ) at
-      where e.ctid = at.place`,
-    [
-      trx.scope,
-      done.map(({ event }) => event.event_id),
-      done.map(({ state }) => state),
-      done.map(({ type }) => type.slice(0, 100)),
-      done.map(({ note }) => note?.slice(0, NOTE_LENGTH_MAX) ?? null),
-      now,
-    ],
-  )
 }

@@ -102,9 +102,18 @@ export function contentOf(fact: Fact): string {
   return jsonOf('payer' in fact ? { ...fact, payer: undefined } : fact)
 }
 
+/** A fact never changes; its fingerprint is asked for when it is sorted and when it is written. */
+const fingerprints = new WeakMap<Fact, Buffer>()
+
 /** SHA-256 of what may not differ when the fact is told again: whose it is, and its money. */
 export function fingerprintOf(fact: Fact): Buffer {
-  return sha256(encodeFields('bahi/fact/1', [['kind', fact.kind], ...sameAgain(fact)]))
+  const known = fingerprints.get(fact)
+  if (known !== undefined) {
+    return known
+  }
+  const made = sha256(encodeFields('bahi/fact/1', [['kind', fact.kind], ...sameAgain(fact)]))
+  fingerprints.set(fact, made)
+  return made
 }
 
 function sameAgain(fact: Fact): Field[] {

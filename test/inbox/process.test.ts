@@ -104,6 +104,28 @@ describe('processing the inbox', () => {
     expect(clash.last_error).to.include('another amount')
   })
 
+  it('marks those of a batch that went well, and of one that is refused its one attempt', async () => {
+    await service.deliver('razorpay', captured('pay_TESTmixed0001', 1100))
+    await service.deliver('razorpay', captured('pay_TESTmixed0001', 1300))
+    await service.deliver('razorpay', captured('pay_TESTmixed0002', 1500))
+    await processInbox.run(service.jobParts)
+    const rows = await service.rows<Record<string, unknown>>(
+      `select e.state, e.attempts, e.event_type, e.processed_at is null as unprocessed,
+              (select count(*)::integer from inbox_attempts a where a.event_id = e.event_id) as failed
+         from inbox_events e where position('pay_TESTmixed'::bytea in e.body) > 0
+        order by e.event_id`,
+    )
+    const well = {
+      state: 'processed',
+      attempts: 1,
+      event_type: 'payment.captured',
+      unprocessed: false,
+      failed: 0,
+    }
+    const refused = { ...well, state: 'dead', unprocessed: true, failed: 1 }
+    expect(rows).to.deep.equal([well, refused, well])
+  })
+
   it('changes nothing when processed events are processed again', async () => {
     const before = await service.rows('select * from payments order by payment_id')
     await service.rows(`update inbox_events set state = 'waiting' where state = 'processed'`)
