@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { freePort } from '../../src/base/embedded-postgres.ts'
 import { asOwner } from '../stack.ts'
-import { environment, sendLoad, start, type Started } from './processes.ts'
+import { end, environment, sendLoad, start, type Started } from './processes.ts'
 import { openBenchServer, ORG, type BenchServer } from './server.ts'
 import type { Mix } from './razorpay-events.ts'
 import type { Load } from './webhook-load.ts'
@@ -114,9 +114,7 @@ async function measure(what: string, redisUrl: string): Promise<Result> {
     )
     return result
   } finally {
-    for (const { process: child } of started) {
-      child.kill('SIGTERM')
-    }
+    await end(started.map(({ process: child }) => child))
     await server.close()
   }
 }

@@ -29,6 +29,18 @@ export async function start(
   return { process: child, said: line }
 }
 
+/** Ends processes and waits until they are gone, so that nobody takes their database away before. */
+export async function end(children: readonly ChildProcess[]): Promise<void> {
+  await Promise.all(
+    children.map(async (child) => {
+      const gone = once(child, 'exit')
+      if (child.kill('SIGTERM')) {
+        await gone
+      }
+    }),
+  )
+}
+
 const run = promisify(execFile)
 
 /** Sends webhooks from a process of its own until its time is up. */
