@@ -29,7 +29,7 @@ export async function start(
   return { process: child, said: line }
 }
 
-/** Ends processes and waits until they are gone, so that nobody takes their database away before. */
+/** Ends processes and waits until they are gone; their database may go after that. */
 export async function end(children: readonly ChildProcess[]): Promise<void> {
   await Promise.all(
     children.map(async (child) => {

@@ -104,14 +104,15 @@ describe('processing the inbox', () => {
     expect(clash.last_error).to.include('another amount')
   })
 
-  it('marks those of a batch that went well, and of one that is refused its one attempt', async () => {
+  it('marks what went well of a batch, and of what is refused the one attempt', async () => {
     await service.deliver('razorpay', captured('pay_TESTmixed0001', 1100))
     await service.deliver('razorpay', captured('pay_TESTmixed0001', 1300))
     await service.deliver('razorpay', captured('pay_TESTmixed0002', 1500))
     await processInbox.run(service.jobParts)
     const rows = await service.rows<Record<string, unknown>>(
       `select e.state, e.attempts, e.event_type, e.processed_at is null as unprocessed,
-              (select count(*)::integer from inbox_attempts a where a.event_id = e.event_id) as failed
+              (select count(*)::integer from inbox_attempts a
+                where a.event_id = e.event_id) as failed
          from inbox_events e where position('pay_TESTmixed'::bytea in e.body) > 0
         order by e.event_id`,
     )
