@@ -35,7 +35,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   'src/settlements': 9,
   'src/offline': 10,
   'src/inbox': 10,
-  'src/instructions/sending': 10,
+  'src/instructions/sending': 9,
   // What gateways and banks report, read into lines: pure.
   'src/recon/sources': 2,
   'src/recon/match': 2,

@@ -9,7 +9,7 @@ import type { GatewayOrder, NewOrder } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { assertSwitchedOn } from '../organisations/settings.ts'
 import { insertDonor, type NewDonor } from './donors.ts'
-import { loadEnabledAccount } from './gateway-account.ts'
+import { loadEnabledAccount } from '../organisations/account-keys.ts'
 
 export type Nature = 'general' | 'corpus' | 'specific_grant'
 
