@@ -47,7 +47,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   'src/recon/trials': 12,
   'src/recon/work': 12,
   'src/exports': 10,
-  'src/keys': 10,
+  'src/keys': 11,
   'src/http': 13,
   jobs: 13,
   'src/http/routes': 14,

@@ -65,7 +65,7 @@ export function seal(keyring: Keyring, plain: string | Uint8Array, context: stri
 export function unseal(keyring: Keyring, sealed: Uint8Array, context: string): Buffer {
   const bytes = Buffer.from(sealed)
   const idEnd = 1 + (bytes[0] ?? 0)
-  const key = keyOf(keyring, bytes.subarray(1, idEnd).toString())
+  const key = keyOf(keyring, keyIdOf(bytes))
   const ivEnd = idEnd + IV_BYTES
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(idEnd, ivEnd), {
     authTagLength: TAG_BYTES,
@@ -79,6 +79,14 @@ export function unseal(keyring: Keyring, sealed: Uint8Array, context: string): B
     throw new NotOpened(error instanceof Error ? error.message : 'not opened', { cause: error })
   }
 }
+
+/** The id of the key that sealed it, from as many of its first bytes. */
+export function keyIdOf(sealed: Uint8Array): string {
+  return Buffer.from(sealed.subarray(1, 1 + (sealed[0] ?? 0))).toString()
+}
+
+/** Of a key's id with its length before it. */
+export const KEY_ID_BYTES = 17
 
 function keyOf(keyring: Keyring, id: string): Buffer {
   const key = keyring.keys.get(id)

@@ -1,13 +1,15 @@
 /** Documents on disk, encrypted; a crash leaves the old file or the whole new one. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { seal, unseal, type Keyring } from './crypto.ts'
+import { KEY_ID_BYTES, keyIdOf, seal, unseal, type Keyring } from './crypto.ts'
 
 export interface Files {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** The bytes, or undefined where there is no such file, or it is not what was put there. */
   get(key: string): Promise<Buffer | undefined>
+  /** The id of the data key that it is sealed with; undefined where there is no such file. */
+  sealedWith(key: string): Promise<string | undefined>
   /** Takes it away; nothing where there is none. */
   remove(key: string): Promise<void>
 }
@@ -35,12 +37,20 @@ export function openFiles(directory: string, keyring: Keyring): Files {
       await rename(fresh, path)
     },
     async get(key) {
-      const sealed = await readIfThere(pathOf(key))
+      const sealed = await ifThere(readFile(pathOf(key)))
       try {
         return sealed === undefined ? undefined : unseal(keyring, sealed, key)
       } catch {
         // Changed, cut or swapped on disk: whoever asks makes it anew and checks it by its hash.
         return undefined
+      }
+    },
+    async sealedWith(key) {
+      const file = await ifThere(open(pathOf(key)))
+      try {
+        return file === undefined ? undefined : await headOf(file)
+      } finally {
+        await file?.close()
       }
     },
     async remove(key) {
@@ -49,9 +59,14 @@ export function openFiles(directory: string, keyring: Keyring): Files {
   }
 }
 
-async function readIfThere(path: string): Promise<Buffer | undefined> {
+async function headOf(file: FileHandle): Promise<string> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(KEY_ID_BYTES), 0, KEY_ID_BYTES, 0)
+  return keyIdOf(buffer.subarray(0, bytesRead))
+}
+
+async function ifThere<T>(opened: Promise<T>): Promise<T | undefined> {
   try {
-    return await readFile(path)
+    return await opened
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       return undefined

@@ -173,7 +173,7 @@ export const connectionsSilent = new Counter({
 
 export const rowsUnderOldKeys = new Gauge({
   name: 'bahi_rows_under_old_keys',
-  help: 'Rows that are not sealed with the first of DATA_KEYS yet, as the last rotation saw them.',
+  help: 'Rows and pieces of files that are not sealed with the first of DATA_KEYS, as last seen.',
   registers: [registry],
 })
 

@@ -1,20 +1,11 @@
 /** Seals with the newest data key what stands under an older one, in small steps. */
-import { seal, unseal, type Keyring } from '../base/crypto.ts'
+import { seal, unseal } from '../base/crypto.ts'
 import type { Database, Trx } from '../base/db.ts'
-import type { Files } from '../base/files.ts'
-import type { Log } from '../base/log.ts'
 import { findReceipt, receiptFile, receiptPdf, recordPdfHash } from '../donations/receipt-file.ts'
 import { indexTaxIds } from '../donations/tax-id-index.ts'
+import type { RotationParts } from './parts.ts'
 import { SEALED_COLUMNS, type RowKey, type SealedColumn } from './sealed-columns.ts'
-
-export interface RotationParts {
-  db: Database
-  keyring: Keyring
-  files: Files
-  log: Log
-  /** True from the moment the worker was asked to end; the next run goes on. */
-  shouldStop(): boolean
-}
+import { resealFiles } from './stored-files.ts'
 
 const BATCH = 100
 
@@ -32,7 +23,7 @@ export async function organisationsToRotate(db: Database, keyId: string): Promis
   return rows.map((row) => row.org_id)
 }
 
-/** Seals an organisation's rows anew, and notes how many are left under other keys. */
+/** Seals an organisation's rows and files anew, and notes how many are left under other keys. */
 export async function rotateKeys(parts: RotationParts, orgId: number): Promise<void> {
   const { db, keyring } = parts
   let resealed = 0
@@ -48,11 +39,12 @@ export async function rotateKeys(parts: RotationParts, orgId: number): Promise<v
     }
     after = step.last
   }
+  const stored = await resealFiles(parts, orgId)
   const left = await rowsUnderOtherKeys(db, orgId, keyring.sealWith)
-  const rows = Object.values(left).reduce((sum, one) => sum + one, 0n)
+  const rows = Object.values(left).reduce((sum, one) => sum + one, stored.left)
   await db.transact(
     orgId,
-    async (trx) => await noteRotation(trx, keyring.sealWith, rows, resealed),
+    async (trx) => await noteRotation(trx, keyring.sealWith, rows, resealed + stored.resealed),
     { isolation: 'read committed' },
   )
 }

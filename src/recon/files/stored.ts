@@ -88,6 +88,7 @@ export async function removeBytes(files: Files, stored: Stored): Promise<void> {
   }
 }
 
-function pieceKey(storedAs: string, number: number): string {
+/** Under which name a piece lies, from 1. */
+export function pieceKey(storedAs: string, number: number): string {
   return `${storedAs}/${String(number).padStart(6, '0')}.part`
 }
