@@ -32,11 +32,16 @@ export interface Turn {
   limit: number
 }
 
-/**
- * One batch of one lane; gives how many events it took in hand, 0 where none was due. Safe to run
- * at any time, by any number of workers at once.
- */
-export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<number> {
+/** What a turn took in hand. */
+export interface Taken {
+  /** 0 where none was due. */
+  events: number
+  /** False where the batch broke, and a smaller one went on. */
+  isWhole: boolean
+}
+
+/** One batch of one lane. Safe to run at any time, by any number of workers at once. */
+export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<Taken> {
   const { db, keyring, log } = parts
   try {
     const events = await db.transact(
@@ -49,7 +54,7 @@ export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<n
       { queue: 'journal', planOnce: true },
     )
     await noteSecretsUsed(db, turn.orgId, events, log)
-    return events.length
+    return { events: events.length, isWhole: true }
   } catch (error) {
     if (isConnectionError(error) || (error instanceof Problem && error.code === 'unavailable')) {
       throw error
@@ -58,10 +63,11 @@ export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<n
     if (limit > 1) {
       // One of them breaks the whole batch: smaller ones go on until it stands alone.
       log.warn({ err: error, orgId, limit }, 'a batch failed, trying smaller ones')
-      return await processTurn(parts, { ...turn, limit: Math.ceil(limit / 8) })
+      const smaller = await processTurn(parts, { ...turn, limit: Math.ceil(limit / 8) })
+      return { ...smaller, isWhole: false }
     }
     log.error({ err: error, orgId }, 'an event failed')
-    return await setAside(parts, turn, error)
+    return { events: await setAside(parts, turn, error), isWhole: false }
   }
 }
 
