@@ -136,3 +136,8 @@ export function messageOf(thrown: unknown): string {
   }
   return thrown instanceof Error ? thrown.message : String(thrown)
 }
+
+/** What was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}

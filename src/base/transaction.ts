@@ -9,7 +9,7 @@ import { isConnectionError, isPlanOutdated, isTimedOut, sqlStateOf } from './dat
 import type { BulkTrx, Scope, Statement, TransactOptions, Trx, WriterQueue } from './db.ts'
 import { serializationRetries } from './metrics.ts'
 import { BY_KEYS, haveOldPlans, nameOf } from './plans.ts'
-import { Problem } from './problem.ts'
+import { asError, Problem } from './problem.ts'
 import { inSpan, spanEvent } from './tracing.ts'
 
 /** 40001 and 40P01: Postgres undid the transaction and asks for it to be run again. */
@@ -34,7 +34,7 @@ export async function transact<T>(
         const begun = begin(client, scope, { mode: isolation, locks, planOnce })
         await begun.catch((error: unknown) => {
           // It may have been given up just when it had the lock, which the session then keeps.
-          discard(error instanceof Error ? error : new Error(String(error)))
+          discard(asError(error))
           throw isTimedOut(error) ? tooBusy(error) : error
         })
         return await finish(client, work, { scope, locks, discard, planOnce })
@@ -195,7 +195,7 @@ async function onConnection<T>(
     return await work(client, discard)
   } catch (error) {
     if (isConnectionError(error) || isPlanOutdated(error)) {
-      discard(error instanceof Error ? error : new Error(String(error)))
+      discard(asError(error))
     }
     throw error
   } finally {
@@ -257,7 +257,10 @@ async function finish<T>(
   let failure: unknown
   const rowsOf = async <Row extends object>(sent: Promise<pg.QueryResult<Row>>): Promise<Row[]> => {
     try {
-      return (await sent).rows
+      const { rows } = await sent
+      // What a savepoint undid is over.
+      failure = undefined
+      return rows
     } catch (error) {
       // What was sent behind a failure fails for it: who asks is told of that one.
       failure = sqlStateOf(error) === IN_FAILED_TRANSACTION ? (failure ?? error) : error
@@ -279,7 +282,11 @@ async function finish<T>(
   const unlock = releaseOf(how.locks)
   try {
     const result = await work(trx)
-    await client.query(`commit${unlock}`)
+    const ended = await client.query(`commit${unlock}`)
+    // Postgres answers a commit behind a failure that was swallowed by rolling back.
+    if ([ended].flat()[0]?.command !== 'COMMIT') {
+      throw asError(failure ?? 'a statement failed, and nothing was written')
+    }
     return result
   } catch (error) {
     if (!isConnectionError(error)) {

@@ -8,7 +8,7 @@ import type { GatewayName } from '../gateways/fact.ts'
 import type { Confirmation } from '../gateways/gateway.ts'
 import { gateways } from '../gateways/registry.ts'
 import { bodyOf, type KeptBody } from './bodies.ts'
-import { noteFailures, type Failure } from './failures.ts'
+import { countNoted, noteFailures, type Failure } from './failures.ts'
 import { hold, readPauses } from './pauses.ts'
 
 export interface ConfirmOptions {
@@ -87,9 +87,10 @@ async function opened(
     }
   })
   if (failures.length > 0) {
-    await db.transact(orgId, async (trx) => await noteFailures(trx, failures), {
+    const noted = await db.transact(orgId, async (trx) => await noteFailures(trx, failures), {
       queue: 'journal',
     })
+    countNoted(noted)
   }
   return events
 }
@@ -174,7 +175,7 @@ async function noteAnswers(db: Database, orgId: number, asked: readonly Asked[])
       answered.push({ event, answer })
     }
   }
-  await db.transact(
+  const noted = await db.transact(
     orgId,
     async (trx) => {
       await trx.query(
@@ -188,11 +189,12 @@ async function noteAnswers(db: Database, orgId: number, asked: readonly Asked[])
           answered.map(({ answer }) => JSON.stringify(answer)),
         ],
       )
-      await noteFailures(trx, failures)
+      return await noteFailures(trx, failures)
     },
     // Nothing else depends on these rows: they need not wait behind whole batches of the journal.
     { isolation: 'read committed' },
   )
+  countNoted(noted)
 }
 
 function refOf(event: Unconfirmed): string {

@@ -21,13 +21,27 @@ function storable(reason: string): string {
   return reason.replaceAll('\0', '').slice(0, REASON_LENGTH_MAX)
 }
 
+/** A failed attempt that is noted, and what it left the event as. */
+export interface Noted {
+  gateway: string
+  state: 'dead' | 'failed'
+}
+
+/** To be called after the commit: a transaction may be run again. */
+export function countNoted(noted: readonly Noted[]): void {
+  for (const { gateway, state } of noted) {
+    inboxEvents.inc({ gateway, state })
+  }
+}
+
 /**
- * Notes one more failed attempt of each event. A stale confirmation is dropped and asked anew; what
- * the gateway told by itself when it was asked for something else stays.
+ * Notes one more failed attempt of each event, to be counted when it is committed. A stale
+ * confirmation is dropped and asked anew; what the gateway told by itself when it was asked for
+ * something else stays.
  */
-export async function noteFailures(trx: Trx, failures: readonly Failure[]): Promise<void> {
+export async function noteFailures(trx: Trx, failures: readonly Failure[]): Promise<Noted[]> {
   if (failures.length === 0) {
-    return
+    return []
   }
   const rows = failures.map(({ event, type = null, reason, final }) => {
     const attempt = event.attempts + 1
@@ -74,7 +88,7 @@ export async function noteFailures(trx: Trx, failures: readonly Failure[]): Prom
       mine.map((row) => row.reason),
     ],
   )
-  for (const { event, delay } of mine) {
-    inboxEvents.inc({ gateway: event.gateway, state: delay === null ? 'dead' : 'failed' })
-  }
+  return mine.map(({ event, delay }) => {
+    return { gateway: event.gateway, state: delay === null ? 'dead' : 'failed' }
+  })
 }

@@ -11,7 +11,7 @@ import { recordFacts, type ToldFact } from '../donations/record.ts'
 import type { GatewayEvent } from '../gateways/gateway.ts'
 import { bodyOf } from './bodies.ts'
 import { markDone, unmark, type Done } from './done.ts'
-import { noteFailures, type Failure } from './failures.ts'
+import { countNoted, noteFailures, type Failure, type Noted } from './failures.ts'
 import { hold, readPauses, type Pauses } from './pauses.ts'
 import { noteSecretsUsed } from './secret-use.ts'
 import { isFinal, readEvent, STORED_EVENT, type Lane, type StoredEvent } from './stored-event.ts'
@@ -32,24 +32,32 @@ export interface Turn {
   limit: number
 }
 
-/**
- * One batch of one lane; gives how many events it took in hand, 0 where none was due. Safe to run
- * at any time, by any number of workers at once.
- */
-export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<number> {
+/** What a turn took in hand. */
+export interface Taken {
+  /** 0 where none was due. */
+  events: number
+  /** False where the batch broke, and a smaller one went on. */
+  isWhole: boolean
+}
+
+/** One batch of one lane. Safe to run at any time, by any number of workers at once. */
+export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<Taken> {
   const { db, keyring, log } = parts
+  let inHand: readonly StoredEvent[] = []
   try {
-    const events = await db.transact(
+    const outcome = await db.transact(
       turn.orgId,
       async (trx) => {
+        inHand = []
         const [taken, pauses] = await together([takeDue(trx, turn), readPauses(trx)])
-        await processEvents(trx, { keyring, pauses }, taken, new Date())
-        return taken
+        inHand = taken
+        return await processEvents(trx, { keyring, pauses }, taken, new Date())
       },
       { queue: 'journal', planOnce: true },
     )
-    await noteSecretsUsed(db, turn.orgId, events, log)
-    return events.length
+    count(outcome)
+    await noteSecretsUsed(db, turn.orgId, inHand, log)
+    return { events: inHand.length, isWhole: true }
   } catch (error) {
     if (isConnectionError(error) || (error instanceof Problem && error.code === 'unavailable')) {
       throw error
@@ -58,32 +66,35 @@ export async function processTurn(parts: ProcessingParts, turn: Turn): Promise<n
     if (limit > 1) {
       // One of them breaks the whole batch: smaller ones go on until it stands alone.
       log.warn({ err: error, orgId, limit }, 'a batch failed, trying smaller ones')
-      return await processTurn(parts, { ...turn, limit: Math.ceil(limit / 8) })
+      const smaller = await processTurn(parts, { ...turn, limit: Math.ceil(limit / 8) })
+      return { ...smaller, isWhole: false }
+    }
+    if (inHand.length === 0) {
+      throw error
     }
     log.error({ err: error, orgId }, 'an event failed')
-    return await setAside(parts, turn, error)
+    await setAside(parts, orgId, inHand, messageOf(error))
+    return { events: inHand.length, isWhole: false }
   }
 }
 
-/** Notes the failure of the one event that stands first, so that the others get their turn. */
+/**
+ * Notes the failure of the event that stood alone, so that the others get their turn. Where another
+ * worker was faster with it, another event stands first by now, which has no part in it.
+ */
 async function setAside(
   { db, keyring }: ProcessingParts,
-  turn: Turn,
-  error: unknown,
-): Promise<number> {
-  return await db.transact(
-    turn.orgId,
-    async (trx) => {
-      const events = await takeDue(trx, { ...turn, limit: 1 })
-      const reason = messageOf(error)
-      const failures = events.map((event) => {
-        return { event, ...typeOf(keyring, turn.orgId, event), reason, final: false }
-      })
-      await noteFailures(trx, failures)
-      return events.length
-    },
-    { queue: 'journal' },
-  )
+  orgId: number,
+  events: readonly StoredEvent[],
+  reason: string,
+): Promise<void> {
+  const failures = events.map((event) => {
+    return { event, ...typeOf(keyring, orgId, event), reason, final: false }
+  })
+  const noted = await db.transact(orgId, async (trx) => await noteFailures(trx, failures), {
+    queue: 'journal',
+  })
+  countNoted(noted)
 }
 
 /** The gateway's name of an event, where it can be read. */
@@ -109,20 +120,27 @@ async function takeDue(trx: Trx, { lane, limit }: Turn): Promise<StoredEvent[]> 
   )
 }
 
+/** What became of a batch, to be counted when it is committed. */
+interface Outcome {
+  done: readonly Done[]
+  noted: readonly Noted[]
+  now: Date
+}
+
 /** Each event goes on in the trace of its webhook, beside the batch's own. */
 async function processEvents(
   trx: Trx,
   means: { keyring: Keyring; pauses: Pauses },
   events: readonly StoredEvent[],
   now: Date,
-): Promise<void> {
+): Promise<Outcome> {
   const parts = events.map(({ event_id: key, gateway, trace_context: parent }) => ({
     key,
     parent,
     attributes: { 'bahi.event': key, 'bahi.gateway': gateway },
   }))
-  await inSpans('process event', parts, async (traceOf) => {
-    await recordEvents(trx, means, events, { now, traceOf })
+  return await inSpans('process event', parts, async (traceOf) => {
+    return await recordEvents(trx, means, events, { now, traceOf })
   })
 }
 
@@ -131,7 +149,7 @@ async function recordEvents(
   { keyring, pauses }: { keyring: Keyring; pauses: Pauses },
   events: readonly StoredEvent[],
   { now, traceOf }: { now: Date; traceOf: (eventId: string) => TraceContext | null },
-): Promise<void> {
+): Promise<Outcome> {
   const failures: Failure[] = []
   const bytesOf = (event: StoredEvent) => bodyOf(keyring, trx.scope, event)
   const read = readAll({ events, pauses, bytesOf }, failures)
@@ -158,14 +176,12 @@ async function recordEvents(
       failures.push({ event, type, reason: problem.message, final: isFinal(event, problem) })
     }
   }
-  await together([unmark(trx, [...refused]), noteFailures(trx, failures)])
-  count(
-    done.filter((one) => !refused.has(one)),
-    now,
-  )
+  const [, noted] = await together([unmark(trx, [...refused]), noteFailures(trx, failures)])
+  return { done: done.filter((one) => !refused.has(one)), noted, now }
 }
 
-function count(done: readonly Done[], now: Date): void {
+function count({ done, noted, now }: Outcome): void {
+  countNoted(noted)
   for (const { event, state } of done) {
     inboxEvents.inc({ gateway: event.gateway, state })
     // What was replayed is as old as it is for another reason.

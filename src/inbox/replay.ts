@@ -167,7 +167,8 @@ async function replayPart(trx: Trx, running: Running): Promise<number> {
   )
   await trx.query(
     `update inbox_events
-        set state = 'waiting', next_try_at = now(), attempts_forgiven = attempts
+        set state = 'waiting', next_try_at = now(), attempts_forgiven = attempts,
+            processed_at = null, note = null
       where org_id = $1 and event_id = any($2::text[])`,
     [trx.scope, ids],
   )

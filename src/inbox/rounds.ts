@@ -1,6 +1,6 @@
 /** Whose turn it is: money before all else, and nobody's flood before another's one event. */
 import type { Database } from '../base/db.ts'
-import { BATCH_MAX, type Turn } from './process.ts'
+import { BATCH_MAX, type Taken, type Turn } from './process.ts'
 import { LANES, type Lane } from './stored-event.ts'
 
 interface Due {
@@ -13,8 +13,8 @@ interface Due {
 export interface Rounds {
   /** The next turn; null where nothing is due. */
   next(): Promise<Turn | null>
-  /** So many events were taken in hand in it. */
-  took(turn: Turn, events: number): void
+  /** That was taken in hand in it. */
+  took(turn: Turn, taken: Taken): void
   /** That organisation gets no turn any more, in this lane or in all. */
   leave(orgId: number, lane?: Lane): void
 }
@@ -26,6 +26,7 @@ export interface Rounds {
  */
 export function openRounds(db: Database): Rounds {
   const spent = new Map<string, number>()
+  const widest = new Map<string, number>()
   const left = new Set<string>()
   const nameOf = (orgId: number, lane: Lane) => `${lane} ${orgId}`
   return {
@@ -43,14 +44,18 @@ export function openRounds(db: Database): Rounds {
           .filter((one) => rest(one) > 0)
           .sort((one, other) => one.due - other.due || +one.oldest - +other.oldest)
         if (first !== undefined) {
-          return { orgId: first.org_id, lane, limit: rest(first) }
+          const most = widest.get(nameOf(first.org_id, lane)) ?? BATCH_MAX
+          return { orgId: first.org_id, lane, limit: Math.min(rest(first), most) }
         }
       }
       return null
     },
-    took({ orgId, lane }, events) {
+    took({ orgId, lane }, { events, isWhole }) {
       const name = nameOf(orgId, lane)
       spent.set(name, (spent.get(name) ?? 0) + events)
+      // Where a batch broke and a smaller one went on, the next begins there and not as wide again.
+      const went = isWhole ? (widest.get(name) ?? BATCH_MAX) : Math.max(1, events)
+      widest.set(name, Math.min(BATCH_MAX, went * 2))
       if (events === 0) {
         // Another worker has them, or will: nothing is gained by asking again at once.
         left.add(name)

@@ -172,9 +172,9 @@ describe('the lanes of the inbox', () => {
       const turn = await rounds.next()
       expect(turn).to.not.equal(null)
       if (turn !== null) {
-        const events = await processTurn(service.parts, turn)
-        rounds.took(turn, events)
-        taken.push(`${turn.orgId}: ${events}`)
+        const took = await processTurn(service.parts, turn)
+        rounds.took(turn, took)
+        taken.push(`${turn.orgId}: ${took.events}`)
       }
     }
     await go()
@@ -200,6 +200,27 @@ describe('the lanes of the inbox', () => {
     }
     // With its second turn the other has had its batch; then each has a new one, the older first.
     expect(turns).to.deep.equal(['2: 500', '2: 200', '1: 500', '1: 500', '2: 500'])
+  })
+
+  it('begin small again where a batch broke, and widen from there', async () => {
+    await wait(1, 'payment.failed', 20)
+    const rounds = openRounds(service.parts.db)
+    const limits: number[] = []
+    for (const [events, isWhole] of [
+      [1, false],
+      [2, true],
+      [3, true],
+      [2, false],
+      [4, true],
+      [0, true],
+    ] as const) {
+      const turn = await rounds.next()
+      if (turn !== null) {
+        limits.push(turn.limit)
+        rounds.took(turn, { events, isWhole })
+      }
+    }
+    expect(limits).to.deep.equal([500, 2, 4, 8, 4, 8])
   })
 
   it('are shown with the age of what waits longest in each', async () => {
