@@ -13,7 +13,12 @@ import type { Principal } from './request.ts'
 const channel = z.enum(CHANNELS)
 
 const warning = z.strictObject({
-  code: z.enum(['cash_not_deductible', 'cash_of_year', 'cheque_post_dated']),
+  code: z.enum([
+    'cash_not_deductible',
+    'cash_of_year',
+    'cheque_post_dated',
+    'cheque_presented_again',
+  ]),
   detail: z.string(),
 })
 

@@ -22,10 +22,11 @@ import {
   type AskedPayment,
   type Channel,
 } from './payment.ts'
+import { cameBackBefore, presentedAs } from './presented.ts'
 
 /** What is worth knowing of a payment that is taken. */
 export interface Warning {
-  code: 'cash_not_deductible' | 'cash_of_year' | 'cheque_post_dated'
+  code: 'cash_not_deductible' | 'cash_of_year' | 'cheque_post_dated' | 'cheque_presented_again'
   detail: string
 }
 
@@ -56,8 +57,8 @@ export async function examine(
   const ground = await readGround(trx, keyring, wishes)
   const planned = new Map<string, { place: number; known: Known }>()
   const newGivers: NewGivers = new Map()
-  return wishes.map((wish, place): Verdict => {
-    const { asked, naturalKey } = wish
+  return wishes.map(({ asked, naturalKey: first }, place): Verdict => {
+    const { naturalKey, cameBack } = presentedAs({ asked, naturalKey: first }, ground.known)
     const before = ground.known.get(naturalKey) ?? planned.get(naturalKey)?.known
     if (before !== undefined) {
       const sameAs = planned.get(naturalKey)?.place ?? null
@@ -76,7 +77,7 @@ export async function examine(
     if (tooMuch !== null) {
       return { status: 'refused', problem: tooMuch }
     }
-    const plan = planOf(wish, who, actor)
+    const plan = planOf({ asked, naturalKey }, who, actor)
     const closed = refusalByPeriod(plan.draft, ground.restricted)
     if (closed !== null) {
       return { status: 'refused', problem: closed }
@@ -86,7 +87,8 @@ export async function examine(
     if (who.newDonor !== null && typeof asked.donor !== 'string') {
       noteNew(newGivers, who.giver, { donorId: who.donorId, donor: asked.donor })
     }
-    return { status: 'new', plan, warnings: warningsOf(asked, who, ground) }
+    const warnings = [...againOf(cameBack), ...warningsOf(asked, who, ground)]
+    return { status: 'new', plan, warnings }
   })
 }
 
@@ -162,6 +164,8 @@ function chequeRefusal(asked: AskedPayment, donorName: string, ground: Ground): 
           ?.find(
             (one) =>
               (one.ifsc === null || asked.ifsc === null) &&
+              cameBackBefore({ ...asked, bounced_on: one.bouncedOn }, asked.receivedOn) ===
+                null &&
               sameName(one.donorName) === sameName(donorName),
           )
       : undefined
@@ -177,7 +181,9 @@ function chequeRefusal(asked: AskedPayment, donorName: string, ground: Ground): 
 function noteCheque({ asked, offlineId }: Plan, donorName: string, ground: Ground): void {
   if (asked.channel === 'cheque') {
     const before = ground.cheques.get(chequeKey(asked)) ?? []
-    ground.cheques.set(chequeKey(asked), [...before, { offlineId, ifsc: asked.ifsc, donorName }])
+    const { ifsc } = asked
+    const noted = { offlineId, ifsc, donorName, bouncedOn: null }
+    ground.cheques.set(chequeKey(asked), [...before, noted])
   }
 }
 
@@ -231,7 +237,19 @@ function knownOf({ asked, offlineId, account, donorId }: Plan, donorName: string
     donor_id: donorId,
     donor_name: donorName,
     donor_erased_at: null,
+    bounced_on: null,
   }
+}
+
+function againOf(cameBack: Known | null): Warning[] {
+  return cameBack === null
+    ? []
+    : [
+        {
+          code: 'cheque_presented_again',
+          detail: `It came back on ${cameBack.bounced_on} as ${cameBack.offline_id}.`,
+        },
+      ]
 }
 
 function warningsOf(asked: AskedPayment, who: Who, ground: Ground): Warning[] {

@@ -8,7 +8,8 @@ import type { PostalAddress } from '../donations/donors.ts'
 import { templateOf } from '../ledger/core/chart.ts'
 import { readRestricted, type RestrictedPeriod } from '../ledger/periods/periods.ts'
 import { cashOfDays, cashOfYears, newGiver, type GivenCash } from './cash.ts'
-import { accountOf, type AskedPayment, type Channel } from './payment.ts'
+import { accountOf, type AskedPayment } from './payment.ts'
+import { presentedAs, type Presented } from './presented.ts'
 
 /** A payment that is to be recorded, with what tells it from all others. */
 export interface Wish {
@@ -17,9 +18,7 @@ export interface Wish {
 }
 
 /** A payment that was recorded under a natural key. */
-export interface Known {
-  offline_id: string
-  channel: Channel
+export interface Known extends Presented {
   amount: bigint
   received_on: IsoDate
   cheque_date: IsoDate | null
@@ -36,6 +35,7 @@ export interface LikeCheque {
   offlineId: string
   ifsc: string | null
   donorName: string
+  bouncedOn: IsoDate | null
 }
 
 export interface KnownDonor {
@@ -115,21 +115,40 @@ function donorsMeant(
         .map((known) => known.donor_id)
 }
 
+/** Under the keys of the wishes; of a cheque that came back, also as it was presented again. */
 async function knownPayments(trx: Trx, wishes: readonly Wish[]): Promise<Map<string, Known>> {
-  const rows = await trx.query<Known & { natural_key: string }>(
+  const known = new Map<string, Known>()
+  const asked = new Set<string>()
+  for (;;) {
+    const keys = wishes.map((wish) => presentedAs(wish, known).naturalKey)
+    const more = [...new Set(keys)].filter((key) => !asked.has(key))
+    if (more.length === 0) {
+      return known
+    }
+    for (const row of await knownUnder(trx, more)) {
+      known.set(row.natural_key, row)
+    }
+    more.forEach((key) => asked.add(key))
+  }
+}
+
+async function knownUnder(
+  trx: Trx,
+  keys: readonly string[],
+): Promise<(Known & { natural_key: string })[]> {
+  return await trx.query<Known & { natural_key: string }>(
     `select f.*, d.fund, d.nature, d.donor_id, n.name as donor_name, n.erased_at as donor_erased_at
        from unnest($2::text[]) as k (natural_key)
       cross join lateral (
         select natural_key, offline_id, channel, amount, received_on, cheque_date, account,
-               donation_id
+               donation_id, bounced_on
           from offline_payments
          where natural_key = k.natural_key and org_id = $1 limit 1
       ) f
        join donations d on d.org_id = $1 and d.donation_id = f.donation_id
        join donors n on n.org_id = $1 and n.donor_id = d.donor_id`,
-    [trx.scope, [...new Set(wishes.map((wish) => wish.naturalKey))]],
+    [trx.scope, keys],
   )
-  return new Map(rows.map((row) => [row.natural_key, row]))
 }
 
 /** What two tellings of one cheque have in common, however its bank is named. */
@@ -150,7 +169,7 @@ async function chequesAlike(
     LikeCheque & { reference: string; amount: bigint; chequeDate: IsoDate }
   >(
     `select f.offline_id as "offlineId", f.reference, f.amount, f.cheque_date as "chequeDate",
-            f.ifsc, n.name as "donorName"
+            f.ifsc, n.name as "donorName", f.bounced_on as "bouncedOn"
        from unnest($2::text[]) as k (reference)
       cross join lateral (
         select * from offline_payments

@@ -68,9 +68,16 @@ export function accountOf({ channel, account }: AskedPayment): AccountCode | nul
  */
 export function naturalKeyOf(asked: AskedPayment, otherwise: string | null): string | null {
   const key = keyOf(asked, otherwise)
-  return key === null || key.length <= KEY_LENGTH_MAX
-    ? key
-    : `${asked.channel}:long:${sha256(key).toString('hex')}`
+  return key === null ? null : fitting(asked.channel, key)
+}
+
+/** The key of a cheque that came back on that day and is presented again. */
+export function keyPresentedAgain(naturalKey: string, cameBackOn: IsoDate): string {
+  return fitting('cheque', `${naturalKey}:again:${cameBackOn}`)
+}
+
+function fitting(channel: Channel, key: string): string {
+  return key.length <= KEY_LENGTH_MAX ? key : `${channel}:long:${sha256(key).toString('hex')}`
 }
 
 /** What the table takes; a name may be eighteen times as long in the form that is compared. */

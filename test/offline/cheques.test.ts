@@ -184,6 +184,49 @@ describe('a cheque', () => {
     expect((await record(service, cheque({ ...again, ...other }))).status).to.equal(201)
   })
 
+  it('that came back may be presented again, as often as it comes back', async () => {
+    const number = { cheque_number: '000777', amount: MONEY }
+    const first = await received(number)
+    await bounce(first, '2026-05-08', { bank_charge: 29_500 })
+    const asked = { ...number, received_on: '2026-05-11' }
+    const again = await record(service, cheque(asked))
+    expect(again.status, again.text).to.equal(201)
+    expect(textIn(again.json, 'id')).to.not.equal(textIn(first, 'id'))
+    expect(again.json['warnings']).to.deep.include({
+      code: 'cheque_presented_again',
+      detail: `It came back on 2026-05-08 as ${textIn(first, 'id')}.`,
+    })
+    for (const one of [asked, { ...asked, received_on: first['received_on'] as string }]) {
+      expect(
+        (await record(service, cheque(one))).status,
+        'the lists of before, sent anew',
+      ).to.equal(200)
+    }
+    const early = await record(service, cheque({ ...asked, received_on: '2026-05-08' }))
+    expect([early.status, early.json['code']], early.text).to.deep.equal([409, 'reference_used'])
+    await bounce(again.json, '2026-05-13')
+    const third = await record(service, cheque({ ...asked, received_on: '2026-05-14' }))
+    expect(third.status, third.text).to.equal(201)
+    expect((await realise(third.json, '2026-05-15')).json['state']).to.equal('realised')
+    expect(await receipts()).to.have.length(1)
+    expect((await donationOf(first))['state']).to.equal('closed')
+    expect(await balances(service)).to.include({
+      'assets:bank:main': MONEY - 29_500,
+      'expenses:bank-charges': 29_500,
+    })
+  })
+
+  it('that came back after its credit is presented again once', async () => {
+    const number = { cheque_number: '000778', amount: MONEY }
+    const first = await received(number)
+    await realise(first)
+    await bounce(first, '2026-05-09')
+    const again = cheque({ ...number, received_on: '2026-05-11', ifsc: undefined as never })
+    expect((await record(service, again)).status).to.equal(201)
+    const named = await record(service, cheque({ ...number, received_on: '2026-05-11' }))
+    expect([named.status, named.json['code']], named.text).to.deep.equal([409, 'reference_used'])
+  })
+
   it('has its steps on days that can be', async () => {
     const one = await received({ received_on: '2026-05-04', cheque_date: '2026-05-20' })
     expect(one['warnings']).to.have.nested.property('[0].code', 'cheque_post_dated')
