@@ -28,6 +28,7 @@ export const monthOpen = z
         description: 'Where they are listed.',
         examples: ['/v1/recon/exceptions?state=open&since_from=2026-05-01&since_to=2026-05-31'],
       }),
+      earlier: z.int().min(0).meta({ description: 'Of months before that are open as well.' }),
     }),
     clearing: sums.meta({
       description:
@@ -45,13 +46,14 @@ export const monthOpen = z
 export async function monthOpenView(trx: Trx, month: Month): Promise<z.input<typeof monthOpen>> {
   const from: IsoDate = `${month}-01`
   const to = lastDayOf(month) ?? from
-  const { lastRun, exceptions, clearing, inTransit } = await openOfMonth(trx, { from, to })
+  const { lastRun, exceptions, earlier, clearing, inTransit } = await openOfMonth(trx, { from, to })
   return {
     last_run: lastRun === null ? null : { id: lastRun.runId, as_of: lastRun.asOf },
     exceptions: {
       count: exceptions.reduce((all, { count }) => all + count, 0),
       sums: exceptions.map(sumView),
       list: `/v1/recon/exceptions?state=open&since_from=${from}&since_to=${to}`,
+      earlier,
     },
     clearing: clearing.map(sumView),
     in_transit: inTransit.map(sumView),

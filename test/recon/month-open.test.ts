@@ -35,6 +35,7 @@ describe('a month that is closed before it is reconciled', () => {
         count: 0,
         sums: [],
         list: '/v1/recon/exceptions?state=open&since_from=2026-05-01&since_to=2026-05-31',
+        earlier: 0,
       },
       clearing: [],
       in_transit: [],
@@ -73,6 +74,7 @@ describe('a month that is closed before it is reconciled', () => {
     const { exceptions } = await openIn()
     expect(exceptions).to.deep.include({
       count: 3,
+      earlier: 1,
       sums: [
         { currency: 'INR', count: 2, amount: 1000 },
         { currency: 'USD', count: 1, amount: 50 },

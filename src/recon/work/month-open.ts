@@ -13,6 +13,8 @@ export interface MonthOpen {
   /** The last run that ended; null where nothing was ever reconciled. */
   lastRun: { runId: string; asOf: IsoDate } | null
   exceptions: OpenSum[]
+  /** Exceptions since days before. */
+  earlier: number
   /** Records that no line told of, as they add to the clearing accounts; fees are not taken off. */
   clearing: OpenSum[]
   /** Settlements that no credit at the bank told of. */
@@ -30,9 +32,15 @@ export async function openOfMonth(
     [trx.scope],
   )
   const between = [trx.scope, days.from, days.to]
+  const [earlier] = await trx.query<{ count: number }>(
+    `select count(*)::integer as count from recon_cases
+      where org_id = $1 and state = 'open' and since < $2`,
+    [trx.scope, days.from],
+  )
   const sums = 'currency, count(*)::integer as count, sum(amount)::bigint as amount'
   return {
     lastRun: last === undefined ? null : { runId: last.run_id, asOf: last.as_of },
+    earlier: earlier?.count ?? 0,
     exceptions: await trx.query<OpenSum>(
       `select currency, count(*)::integer as count, sum(abs(amount))::bigint as amount
          from recon_cases
