@@ -164,8 +164,7 @@ function chequeRefusal(asked: AskedPayment, donorName: string, ground: Ground): 
           ?.find(
             (one) =>
               (one.ifsc === null || asked.ifsc === null) &&
-              cameBackBefore({ ...asked, bounced_on: one.bouncedOn }, asked.receivedOn) ===
-                null &&
+              cameBackBefore({ ...asked, bounced_on: one.bouncedOn }, asked.receivedOn) === null &&
               sameName(one.donorName) === sameName(donorName),
           )
       : undefined
