@@ -6,6 +6,8 @@ declare module 'fontkit' {
     readonly characterSet: number[]
     /** Glyphs made so far, each with the code points it was first made for. */
     _glyphs: Record<number, unknown>
+    /** Makes the glyph, where it is not made yet, for this code point. */
+    glyphForCodePoint(codePoint: number): unknown
   }
   export function create(bytes: Uint8Array): Font
 }

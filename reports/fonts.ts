@@ -15,7 +15,10 @@ export const FAMILIES = [
   'NotoSansTelugu',
   'NotoSansKannada',
   'NotoSansMalayalam',
+  'NotoSansArabic',
 ] as const
+/** The one family whose text runs from right to left. */
+export const RIGHT_TO_LEFT: Family = 'NotoSansArabic'
 const WEIGHTS = ['Regular', 'Bold'] as const
 
 export type Family = (typeof FAMILIES)[number]
@@ -34,6 +37,12 @@ export const REPLACEMENT = '\ufffd'
 /** Joiners, marks, spaces and dandas stay in the run before them, or shaping would break there. */
 const STICKY = /\p{M}|\p{Join_Control}|[ \u0964\u0965]/u
 
+/**
+ * The forms of the Arabic ligature of two letters. A PDF calls its glyphs by these: the letters
+ * would be swapped by readers, which turn around what is printed from right to left.
+ */
+const LAM_ALEF = Array.from({ length: 8 }, (_none, index) => 0xfef5 + index)
+
 interface Library {
   fonts: ReadonlyMap<FontName, fontkit.Font>
   coverage: ReadonlyMap<Family, ReadonlySet<number>>
@@ -48,8 +57,11 @@ let library: Library | undefined
  */
 export function freshFonts(): ReadonlyMap<FontName, fontkit.Font> {
   const { fonts } = loaded()
-  for (const font of fonts.values()) {
+  for (const [name, font] of fonts) {
     font._glyphs = {}
+    if (name.startsWith(RIGHT_TO_LEFT)) {
+      LAM_ALEF.forEach((form) => font.glyphForCodePoint(form))
+    }
   }
   return fonts
 }

@@ -1,8 +1,9 @@
 /** Paper to write on: A4 pages that fill from top to bottom, one line after the other. */
 import PDFDocument from 'pdfkit'
 import { buffer } from 'node:stream/consumers'
-import { freshFonts } from './fonts.ts'
-import { breakLines, type Line, type Measure, type Style } from './typeset.ts'
+import { isRightToLeft } from './bidi.ts'
+import { freshFonts, RIGHT_TO_LEFT } from './fonts.ts'
+import { breakLines, inPrintOrder, type Line, type Measure, type Style } from './typeset.ts'
 
 const PAGE = { width: 595.28, height: 841.89, top: 40, bottom: 60 }
 const LEADING = 1.42
@@ -145,23 +146,37 @@ export function finish(sheet: Sheet, foot: string, style: Style): Promise<Buffer
 }
 
 function drawLine(sheet: Sheet, line: Line, style: Style, x: number, baseline: number): void {
-  const { pdf } = sheet
-  // Indian scripts are printed in another order than they are written in: say what was written.
-  const reordered = line.some(({ font }) => !font.startsWith('NotoSans-'))
-  if (reordered) {
-    pdf.save().markContent('Span', { actual: line.map(({ text }) => text).join('') })
-  }
+  // Readers turn around by themselves what is printed from right to left, and what a file says is
+  // written there too: the letters of such a line are left to them.
+  const turned = line.some(isRightToLeft)
+  const parts = turned ? inPrintOrder(line).map((run) => [run]) : [line]
   let at = x
-  for (const { font, text } of line) {
+  for (const part of parts) {
+    at = asWritten(sheet, part, () => drawRuns(sheet, part, style, at, baseline))
+  }
+}
+
+function drawRuns({ pdf }: Sheet, runs: Line, style: Style, x: number, baseline: number): number {
+  let at = x
+  for (const { font, text } of runs) {
     pdf.font(font).fontSize(style.size).fillColor(style.colour)
     pdf.text(text, at, baseline, { lineBreak: false, baseline: 'alphabetic' })
     at += pdf.widthOfString(text)
   }
-  if (reordered) {
-    // PDFKit turns the page upside down around each text. Readers that place the written text by
-    // the coordinates at its end (poppler) need the same ones there.
-    pdf.transform(1, 0, 0, -1, 0, PAGE.height).endMarkedContent().restore()
+  return at
+}
+
+/** Indian scripts are printed in another order than they are written in: says what was written. */
+function asWritten<Result>({ pdf }: Sheet, runs: Line, draw: () => Result): Result {
+  if (runs.every(({ font }) => font.startsWith('NotoSans-') || font.startsWith(RIGHT_TO_LEFT))) {
+    return draw()
   }
+  pdf.save().markContent('Span', { actual: runs.map(({ text }) => text).join('') })
+  const result = draw()
+  // PDFKit turns the page upside down around each text. Readers that place the written text by
+  // the coordinates at its end (poppler) need the same ones there.
+  pdf.transform(1, 0, 0, -1, 0, PAGE.height).endMarkedContent().restore()
+  return result
 }
 
 /** PDFKit copies the title into XML without escaping it. */

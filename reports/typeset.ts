@@ -1,5 +1,6 @@
 /** Breaks text of any scripts into lines that fit a width, each line as runs of one font. */
-import { splitByFont, type FontName, type Weight } from './fonts.ts'
+import { fromLeftToRight, isRightToLeft, levelsOf, mirrored, type Directed } from './bidi.ts'
+import { RIGHT_TO_LEFT, splitByFont, type FontName, type Weight } from './fonts.ts'
 
 export interface Style {
   weight: Weight
@@ -8,10 +9,11 @@ export interface Style {
   colour: string
 }
 
-export interface LineRun {
+export interface LineRun extends Directed {
   font: FontName
   text: string
 }
+/** Runs in the order in which they are read; `inPrintOrder` puts them as they stand on paper. */
 export type Line = LineRun[]
 
 /** The width of a text in points. */
@@ -21,15 +23,15 @@ export type Measure = (font: FontName, size: number, text: string) => number
 const TOO_MANY_MARKS = /(\p{M}{4})\p{M}+/gu
 /**
  * Of several general marks on a letter the first stays: what languages need is one character after
- * NFC, and fontkit fails where it has to place some of them on each other.
+ * NFC (not so in Arabic), and fontkit fails where it has to place some of them on each other.
  */
-const STACKED_MARKS = /([\p{Script=Inherited}&&\p{M}])\p{M}+/gv
+const STACKED_MARKS = /([[\p{Script=Inherited}&&\p{M}]--\p{Script_Extensions=Arabic}])\p{M}+/gv
 /** Neither printed nor wanted: controls, direction overrides, invisible characters. */
 const INVISIBLE = /[[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]--\p{Join_Control}]/gv
 /** Line breaks too; U+FEFF counts as white space in JavaScript, but separates nothing. */
 const WHITE_SPACE = /[^\S\ufeff]+/g
-/** Joiners mean something only after a letter of an Indian script. */
-const STRAY_JOINER = /(?<![\u0900-\u0dff])\p{Join_Control}+/gu
+/** Joiners mean something only after a letter of Arabic or an Indian script. */
+const STRAY_JOINER = /(?<![\u0620-\u06ff\u0750-\u077f\u08a0-\u0dff])\p{Join_Control}+/gu
 const LONGEST_CLUSTER = 12
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
@@ -65,29 +67,52 @@ export function breakLines(text: string, style: Style, width: number, measure: M
     line = []
     used = 0
   }
-  for (const word of printable(text).split(' ')) {
-    const runs = shapeable(toRuns(word, style.weight), style, measure)
-    const space = toRuns(line.length === 0 ? '' : ' ', style.weight)
+  const paragraph = paragraphOf(printable(text))
+  let at = 0
+  for (const word of paragraph.text.split(' ')) {
+    const levels = paragraph.levels?.subarray(at)
+    const runs = shapeable(toRuns(word, style.weight, levels), style, measure)
+    const space = toRuns(
+      line.length === 0 ? '' : ' ',
+      style.weight,
+      paragraph.levels?.subarray(at - 1),
+    )
     const spaceWidth = widthOf(space)
     const wordWidth = widthOf(runs)
+    at += word.length + 1
     if (used + spaceWidth + wordWidth <= width) {
       append(line, [...space, ...runs])
       used += spaceWidth + wordWidth
       continue
     }
     startLine()
-    for (const part of wordWidth <= width ? [runs] : lettersOf(word, style.weight)) {
+    for (const part of wordWidth <= width ? [runs] : lettersOf(word, style.weight, levels)) {
       shapeable(part, style, measure)
       const partWidth = widthOf(part)
-      if (used + partWidth > width) {
+      // Letters that join are not as wide together as they are alone.
+      const longer = levels === undefined ? null : shapeable(joined(line, part), style, measure)
+      const grown = longer === null ? used + partWidth : widthOf(longer)
+      if (grown > width) {
         startLine()
+        append(line, part)
+        used = partWidth
+      } else {
+        line = longer ?? joined(line, part)
+        used = grown
       }
-      append(line, part)
-      used += partWidth
     }
   }
   startLine()
   return lines
+}
+
+/** A line's runs from the left edge to the right one, each with the text to print. */
+export function inPrintOrder(line: Line): Line {
+  return fromLeftToRight(line).map((run) => {
+    const text = isRightToLeft(run) ? mirrored(run.text) : run.text
+    const [other] = splitByFont(text)
+    return other !== undefined && run.font.startsWith(`${other.family}-`) ? { ...run, text } : run
+  })
 }
 
 /**
@@ -105,24 +130,70 @@ function shapeable(runs: Line, style: Style, measure: Measure): Line {
   return runs
 }
 
-function toRuns(text: string, weight: Weight): Line {
-  return splitByFont(text).map((run) => ({ font: `${run.family}-${weight}`, text: run.text }))
+/**
+ * Text with the levels of its characters, or without where all of it runs from left to right.
+ * What no font has is replaced before, as the mark in its place has no direction.
+ */
+function paragraphOf(text: string): { text: string; levels: Uint8Array | undefined } {
+  const runs = splitByFont(text)
+  if (!runs.some(({ family }) => family === RIGHT_TO_LEFT)) {
+    return { text, levels: undefined }
+  }
+  const replaced = runs.map((run) => run.text).join('')
+  return { text: replaced, levels: levelsOf(replaced) }
+}
+
+function toRuns(text: string, weight: Weight, levels: Uint8Array | undefined): Line {
+  return levels === undefined
+    ? fontRuns(text, weight, 0)
+    : lettersOf(text, weight, levels).reduce((line, letter) => append(line, letter), [])
+}
+
+function fontRuns(text: string, weight: Weight, level: number): Line {
+  return splitByFont(text).map((run) => ({
+    font: `${run.family}-${weight}`,
+    text: run.text,
+    level,
+  }))
 }
 
 /** A word as single letters; a conjunct without end (a hostile one) as single code points. */
-function lettersOf(word: string, weight: Weight): Line[] {
-  return [...graphemes.segment(word)]
-    .flatMap(({ segment }) => (segment.length > LONGEST_CLUSTER ? Array.from(segment) : [segment]))
-    .map((letter) => toRuns(letter, weight))
+function lettersOf(word: string, weight: Weight, levels: Uint8Array | undefined): Line[] {
+  return [...graphemes.segment(word)].flatMap(({ segment, index }) => {
+    const letters = segment.length > LONGEST_CLUSTER ? Array.from(segment) : [segment]
+    return letters.map((letter) => fontRuns(letter, weight, levels?.[index] ?? 0))
+  })
 }
 
-function append(line: Line, runs: Line): void {
+function joined(line: Line, runs: Line): Line {
+  return append(
+    line.map((run) => ({ ...run })),
+    runs,
+  )
+}
+
+function append(line: Line, runs: Line): Line {
   for (const run of runs) {
     const last = line.at(-1)
-    if (last !== undefined && (last.font === run.font || run.text === ' ')) {
+    if (last !== undefined && goTogether(last, run)) {
       last.text += run.text
     } else {
       line.push({ ...run })
     }
   }
+  return line
+}
+
+/**
+ * Whether two runs are shaped as one. From right to left only letters of a word are: fontkit would
+ * put anything else, digits and words beside each other too, in the order of its own guess.
+ */
+function goTogether(last: LineRun, run: LineRun): boolean {
+  if (last.level !== run.level) {
+    return false
+  }
+  if (last.font.startsWith(RIGHT_TO_LEFT) || isRightToLeft(run)) {
+    return last.font === run.font && /\p{L}/u.test(last.text) && /\p{L}/u.test(run.text)
+  }
+  return last.font === run.font || run.text === ' '
 }

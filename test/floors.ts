@@ -94,7 +94,7 @@ export const PURE: readonly Purity[] = [
   },
   {
     of: 'reports',
-    modules: ['pdfkit', 'fontkit', 'qrcode', 'decimal.js', 'node:assert/strict', MEMORY],
+    modules: ['pdfkit', 'fontkit', 'bidi-js', 'qrcode', 'decimal.js', 'node:assert/strict', MEMORY],
     files: [
       'reports/',
       'src/base/money.ts',

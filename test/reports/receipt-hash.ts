@@ -1,8 +1,10 @@
-/** Prints the hash of a receipt rendered after another one, for the test of other processes. */
+/** Prints the hashes of receipts rendered after another one, for the test of other processes. */
 import { createHash } from 'node:crypto'
 import { renderReceipt } from '../../reports/receipt.ts'
-import { ACCENTED, INDIC } from './sample-receipts.ts'
+import { ACCENTED, ARABIC, INDIC } from './sample-receipts.ts'
 
 await renderReceipt(ACCENTED)
-const bytes = await renderReceipt(INDIC)
-process.stdout.write(`${createHash('sha256').update(bytes).digest('hex')}\n`)
+for (const receipt of [INDIC, ARABIC]) {
+  const bytes = await renderReceipt(receipt)
+  process.stdout.write(`${createHash('sha256').update(bytes).digest('hex')}\n`)
+}

@@ -72,6 +72,17 @@ export const INDIC: ReceiptDocument = {
   },
 }
 
+/** Arabic script in both weights, with digits, marks and brackets, and too long for a line. */
+export const ARABIC: ReceiptDocument = {
+  ...TAX_2026,
+  organisation: { ...TAX_2026.organisation, legalName: 'انجمن ترقی اردو (Anjuman) ۱۹۰۳' },
+  donor: {
+    ...TAX_2026.donor,
+    name: 'محمد علی خان (Ali Trust) 12',
+    address: `مُحَمَّد منزل، گلی ۱۲، ٣٤، ₹500 श्री ${'سلام'.repeat(40)}`,
+  },
+}
+
 /** Draws a Z as a part of Ž before any other receipt does: a trap for fonts that remember. */
 export const ACCENTED: ReceiptDocument = { ...GENERAL, donor: { ...GENERAL.donor, name: 'Žofie' } }
 
