@@ -1157,7 +1157,7 @@ alter table webhook_secrets force row level security;
 create policy organisation on webhook_secrets
   using (org_id = bahi_org() OR bahi_all())
   with check (org_id = bahi_org() OR bahi_all());
-grant select, update (secret_sealed, valid_until, last_used_at), insert (org_id, secret_id, endpoint_id, label, secret_sealed) on webhook_secrets to bahi_app;
+grant select, insert (org_id, secret_id, endpoint_id, label, secret_sealed), update (secret_sealed, valid_until, last_used_at) on webhook_secrets to bahi_app;
 
 create table funds (
   org_id integer not null,
@@ -1177,7 +1177,7 @@ alter table funds force row level security;
 create policy organisation on funds
   using (org_id = bahi_org())
   with check (org_id = bahi_org());
-grant select, update (name, closed_at), insert (org_id, fund, name) on funds to bahi_app;
+grant select, insert (org_id, fund, name), update (name, closed_at) on funds to bahi_app;
 
 -- An approval under section 80G / 354; a receipt cites the one that covers the donation's date.
 create table tax_approvals (
@@ -2260,7 +2260,7 @@ alter table receipt_prefixes force row level security;
 create policy organisation on receipt_prefixes
   using (org_id = bahi_org())
   with check (org_id = bahi_org());
-grant select, update (prefix, set_at), insert (org_id, series, year, prefix) on receipt_prefixes to bahi_app;
+grant select, insert (org_id, series, year, prefix), update (prefix, set_at) on receipt_prefixes to bahi_app;
 
 
 -- ==================== 0015_webhooks_out
@@ -2730,7 +2730,7 @@ alter table invitation_emails force row level security;
 create policy organisation on invitation_emails
   using (org_id = bahi_org() OR bahi_all())
   with check (org_id = bahi_org() OR bahi_all());
-grant select, delete, update (token_sealed, state, attempts, unknown_attempts, next_try_at, message_id, sent_at, last_error), insert (org_id, email_id, user_id, token_hash, token_sealed, page_url, trace_context) on invitation_emails to bahi_app;
+grant select, delete, insert (org_id, email_id, user_id, token_hash, token_sealed, page_url, trace_context), update (token_sealed, state, attempts, unknown_attempts, next_try_at, message_id, sent_at, last_error) on invitation_emails to bahi_app;
 
 -- Whom an identity provider means by a subject: bound when he first comes in with it. From then on
 -- it decides, and not the email, which another may have at the provider one day.

@@ -162,7 +162,7 @@ const POLICIES = `
 
 const GRANTS = `
   select c.relname, 'grant', grantee,
-         'grant ' || string_agg(privilege, ', ' order by place) || ' on ' || c.relname
+         'grant ' || string_agg(privilege, ', ' order by place, privilege) || ' on ' || c.relname
            || ' to ' || grantee,
          40000000, c.oid
     from pg_class c

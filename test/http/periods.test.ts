@@ -225,6 +225,7 @@ describe('periods over HTTP', () => {
           count: 0,
           sums: [],
           list: '/v1/recon/exceptions?state=open&since_from=2024-02-01&since_to=2024-02-29',
+          earlier: 0,
         },
         clearing: [],
         in_transit: [],
