@@ -1,11 +1,13 @@
 /** Documents on disk, encrypted; a crash leaves the old file or the whole new one. */
-import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { KEY_ID_BYTES, keyIdOf, seal, unseal, type Keyring } from './crypto.ts'
 
 export interface Files {
   put(key: string, bytes: Uint8Array): Promise<void>
+  /** As `put`, but what somebody took away meanwhile stays away: false then. */
+  replace(key: string, bytes: Uint8Array): Promise<boolean>
   /** The bytes, or undefined where there is no such file, or it is not what was put there. */
   get(key: string): Promise<Buffer | undefined>
   /** The id of the data key that it is sealed with; undefined where there is no such file. */
@@ -22,19 +24,29 @@ export function openFiles(directory: string, keyring: Keyring): Files {
     }
     return join(directory, `${key}.sealed`)
   }
+  const write = async (key: string, bytes: Uint8Array): Promise<string> => {
+    const path = pathOf(key)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    const fresh = `${path}.${randomBytes(6).toString('hex')}`
+    const file = await open(fresh, 'wx', 0o600)
+    try {
+      await file.writeFile(seal(keyring, bytes, key))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    return fresh
+  }
   return {
     async put(key, bytes) {
-      const path = pathOf(key)
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      const fresh = `${path}.${randomBytes(6).toString('hex')}`
-      const file = await open(fresh, 'wx', 0o600)
-      try {
-        await file.writeFile(seal(keyring, bytes, key))
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(fresh, path)
+      await rename(await write(key, bytes), pathOf(key))
+    },
+    async replace(key, bytes) {
+      const fresh = await write(key, bytes)
+      // Looked at when all but the new name is done, which takes no time.
+      const isThere = (await ifThere(stat(pathOf(key)))) !== undefined
+      await (isThere ? rename(fresh, pathOf(key)) : rm(fresh))
+      return isThere
     },
     async get(key) {
       const sealed = await ifThere(readFile(pathOf(key)))

@@ -74,12 +74,21 @@ const SIDES = `
     select entry_no, amount, metadata ->> '${BANK_LINE}' from postings_here
      where metadata ->> '${BANK_LINE}' is not null
   ), named as (
-    select distinct on (r.entry_no) r.entry_no, l.file_no, l.row_no
-      from referred r
-      join (select file_no, row_no, amount, unnest(tokens || concat(file_no, '-', row_no)) as token
-              from lines_here) l
-        on l.token = r.token and l.amount = r.amount
-     order by r.entry_no, l.file_no, l.row_no
+    -- A cheque that was credited twice has two entries and two lines: each its own, as they came.
+    select distinct on (entry_no) entry_no, file_no, row_no
+      from (
+        select r.entry_no, l.file_no, l.row_no,
+               dense_rank() over (partition by r.token, r.amount order by r.entry_no)
+                 - dense_rank() over (partition by r.token, r.amount
+                                      order by l.booked_on, l.file_no, l.row_no) as apart
+          from referred r
+          join (select file_no, row_no, booked_on, amount,
+                       unnest(tokens || concat(file_no, '-', row_no)) as token
+                  from lines_here) l
+            on l.token = r.token and l.amount = r.amount
+         where r.entry_no in (select entry_no from postings_here)
+      ) all_named
+     order by entry_no, abs(apart), file_no, row_no
   ), resolved as (
     select r.entry_no, c.file_no, c.row_no
       from recon_closed_lines c

@@ -32,7 +32,7 @@ const ROWS_TOGETHER = 100
 
 export interface ResealedFiles {
   resealed: number
-  /** Pieces under another key that could not be opened. */
+  /** Pieces that could not be opened, or were not looked at because the worker is to end. */
   left: bigint
 }
 
@@ -44,7 +44,7 @@ export interface ResealedFiles {
 export async function resealFiles(parts: RotationParts, orgId: number): Promise<ResealedFiles> {
   const done: ResealedFiles = { resealed: 0, left: 0n }
   for (const stored of STORED_FILES) {
-    for (let after = ''; !parts.shouldStop();) {
+    for (let after = ''; ;) {
       const rows = await nextRows(parts, orgId, stored, after)
       for (const row of rows) {
         await resealRow(parts, orgId, stored, row, done)
@@ -78,7 +78,7 @@ async function nextRows(
 }
 
 async function resealRow(
-  { files, keyring, log }: RotationParts,
+  parts: RotationParts,
   orgId: number,
   { table }: StoredFiles,
   row: StoredRow,
@@ -86,21 +86,36 @@ async function resealRow(
 ): Promise<void> {
   const { id, pieces, stored_as: storedAs, attempts } = row
   for (let number = 1; number <= pieces; number += 1) {
+    if (parts.shouldStop()) {
+      // Else a rotation that was cut short would be noted as one that left nothing.
+      done.left += BigInt(pieces - number + 1)
+      return
+    }
     const piece =
       storedAs === null
         ? pieceOfExport(orgId, { export_id: id, attempts }, number)
         : pieceKey(storedAs, number)
-    const keyId = await files.sealedWith(piece)
-    if (keyId === undefined || keyId === keyring.sealWith) {
-      continue
-    }
-    const bytes = await files.get(piece)
-    if (bytes === undefined) {
+    try {
+      done.resealed += (await resealPiece(parts, piece)) ? 1 : 0
+    } catch (error) {
       done.left += 1n
-      log.error({ orgId, table, row: id, piece: number, keyId }, 'piece of a file not opened')
-    } else {
-      await files.put(piece, bytes)
-      done.resealed += 1
+      parts.log.error({ err: error, orgId, table, row: id, piece: number }, 'piece not sealed anew')
     }
   }
+}
+
+/** False where there was nothing to do. Throws where it cannot be opened, or written. */
+async function resealPiece({ files, keyring }: RotationParts, piece: string): Promise<boolean> {
+  const keyId = await files.sealedWith(piece)
+  if (keyId === undefined || keyId === keyring.sealWith) {
+    return false
+  }
+  const bytes = await files.get(piece)
+  if (bytes !== undefined) {
+    return await files.replace(piece, bytes)
+  }
+  if ((await files.sealedWith(piece)) === undefined) {
+    return false
+  }
+  throw new Error(`not opened; it is sealed with "${keyId}"`)
 }

@@ -13,7 +13,14 @@ import { chequeReceived, donationReceived } from '../ledger/core/offline-rules.t
 import { refusalByPeriod } from '../ledger/periods/periods.ts'
 import { cashOf, CASH_FORBIDDEN_FROM, yearKey, type Giver } from './cash.ts'
 import { noteNew, whoGives, type NewGivers, type Who } from './giver.ts'
-import { chequeKey, readGround, type Ground, type Known, type Wish } from './ground.ts'
+import {
+  chequeKey,
+  readGround,
+  type Ground,
+  type Known,
+  type LikeCheque,
+  type Wish,
+} from './ground.ts'
 import {
   accountOf,
   lastDayOfCheque,
@@ -22,7 +29,7 @@ import {
   type AskedPayment,
   type Channel,
 } from './payment.ts'
-import { cameBackBefore, presentedAs } from './presented.ts'
+import { cameBackBefore, presentedAgain, presentedAs } from './presented.ts'
 
 /** What is worth knowing of a payment that is taken. */
 export interface Warning {
@@ -69,9 +76,10 @@ export async function examine(
       return { status: 'refused', problem }
     }
     const who = whoGives(trx, keyring, asked, ground, newGivers)
-    const alike = chequeRefusal(asked, who.name, ground)
-    if (alike !== null) {
-      return { status: 'refused', problem: alike }
+    const alike = chequesOf(asked, who.name, ground)
+    const same = sameCheque(asked, alike)
+    if (same !== null) {
+      return { status: 'refused', problem: same }
     }
     const tooMuch = cashRefusal(asked, who.giver, ground)
     if (tooMuch !== null) {
@@ -87,7 +95,8 @@ export async function examine(
     if (who.newDonor !== null && typeof asked.donor !== 'string') {
       noteNew(newGivers, who.giver, { donorId: who.donorId, donor: asked.donor })
     }
-    const warnings = [...againOf(cameBack), ...warningsOf(asked, who, ground)]
+    const again = presentedAgain(cameBack === null ? alike : [cameBack, ...alike])
+    const warnings = [...again, ...warningsOf(asked, who, ground)]
     return { status: 'new', plan, warnings }
   })
 }
@@ -155,24 +164,23 @@ function refusal(asked: AskedPayment, ground: Ground): Problem | null {
   return ground.funds.get(asked.fund) ?? (asked.indianCitizen ? null : ground.foreign)
 }
 
-/** Of one donor's cheques of one number, date and amount, one named without IFSC is the other. */
-function chequeRefusal(asked: AskedPayment, donorName: string, ground: Ground): Problem | null {
-  const alike =
-    asked.channel === 'cheque'
-      ? ground.cheques
-          .get(chequeKey(asked))
-          ?.find(
-            (one) =>
-              (one.ifsc === null || asked.ifsc === null) &&
-              cameBackBefore({ ...asked, bounced_on: one.bouncedOn }, asked.receivedOn) === null &&
-              sameName(one.donorName) === sameName(donorName),
-          )
-      : undefined
-  if (alike === undefined) {
+/** One donor's cheques of one number, date and amount: named without IFSC, one is the other. */
+function chequesOf(asked: AskedPayment, donorName: string, ground: Ground): LikeCheque[] {
+  const alike = asked.channel === 'cheque' ? ground.cheques.get(chequeKey(asked)) : undefined
+  return (alike ?? []).filter(
+    (one) =>
+      (one.ifsc === null || asked.ifsc === null) && sameName(one.donorName) === sameName(donorName),
+  )
+}
+
+/** Why a cheque is one of these, unless each came back before it came; null where it is none. */
+function sameCheque(asked: AskedPayment, alike: readonly LikeCheque[]): Problem | null {
+  const same = alike.find((one) => cameBackBefore(one, asked.receivedOn) === null)
+  if (same === undefined) {
     return null
   }
   const detail =
-    `${alike.offlineId} is a cheque of that number, date, amount and donor, with its bank named ` +
+    `${same.offline_id} is a cheque of that number, date, amount and donor, with its bank named ` +
     'in another way; it is taken for the same.'
   return refused('reference_used', detail)
 }
@@ -180,8 +188,8 @@ function chequeRefusal(asked: AskedPayment, donorName: string, ground: Ground): 
 function noteCheque({ asked, offlineId }: Plan, donorName: string, ground: Ground): void {
   if (asked.channel === 'cheque') {
     const before = ground.cheques.get(chequeKey(asked)) ?? []
-    const { ifsc } = asked
-    const noted = { offlineId, ifsc, donorName, bouncedOn: null }
+    const { channel, ifsc } = asked
+    const noted = { offline_id: offlineId, channel, bounced_on: null, ifsc, donorName }
     ground.cheques.set(chequeKey(asked), [...before, noted])
   }
 }
@@ -238,17 +246,6 @@ function knownOf({ asked, offlineId, account, donorId }: Plan, donorName: string
     donor_erased_at: null,
     bounced_on: null,
   }
-}
-
-function againOf(cameBack: Known | null): Warning[] {
-  return cameBack === null
-    ? []
-    : [
-        {
-          code: 'cheque_presented_again',
-          detail: `It came back on ${cameBack.bounced_on} as ${cameBack.offline_id}.`,
-        },
-      ]
 }
 
 function warningsOf(asked: AskedPayment, who: Who, ground: Ground): Warning[] {

@@ -31,11 +31,9 @@ export interface Known extends Presented {
 }
 
 /** A cheque that another one may be. */
-export interface LikeCheque {
-  offlineId: string
+export interface LikeCheque extends Presented {
   ifsc: string | null
   donorName: string
-  bouncedOn: IsoDate | null
 }
 
 export interface KnownDonor {
@@ -168,8 +166,8 @@ async function chequesAlike(
   const rows = await trx.query<
     LikeCheque & { reference: string; amount: bigint; chequeDate: IsoDate }
   >(
-    `select f.offline_id as "offlineId", f.reference, f.amount, f.cheque_date as "chequeDate",
-            f.ifsc, n.name as "donorName", f.bounced_on as "bouncedOn"
+    `select f.offline_id, f.channel, f.bounced_on, f.reference, f.amount,
+            f.cheque_date as "chequeDate", f.ifsc, n.name as "donorName"
        from unnest($2::text[]) as k (reference)
       cross join lateral (
         select * from offline_payments

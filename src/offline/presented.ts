@@ -39,3 +39,17 @@ export function presentedAs<Known extends Presented>(
     key = keyPresentedAgain(naturalKey, day)
   }
 }
+
+/** What is worth knowing of a cheque that came back as each of these: the last time. */
+export function presentedAgain(
+  cameBack: readonly Presented[],
+): { code: 'cheque_presented_again'; detail: string }[] {
+  return cameBack
+    .flatMap(({ offline_id: id, bounced_on: on }) => (on === null ? [] : [{ id, on }]))
+    .sort((one, other) => (one.on < other.on ? 1 : -1))
+    .slice(0, 1)
+    .map(({ id, on }) => ({
+      code: 'cheque_presented_again',
+      detail: `It came back on ${on} as ${id}.`,
+    }))
+}

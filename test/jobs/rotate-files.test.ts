@@ -1,11 +1,12 @@
 /** Rotation of data keys on disk: statements, attachments and exports outlive the old key. */
 import { expect } from 'chai'
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeExports } from '../../jobs/make-exports.ts'
 import { rotateKeysJob } from '../../jobs/rotate-keys.ts'
 import { keyIdOf, readKeyring, type Keyring } from '../../src/base/crypto.ts'
 import { openFiles } from '../../src/base/files.ts'
+import { organisationsToRotate } from '../../src/keys/rotate.ts'
 import { STORED_FILES } from '../../src/keys/stored-files.ts'
 import { breakAll, broken } from '../recon/broken.ts'
 import { gatewaySource, razorpayCsv, razorpayRow, uploadTo } from '../recon/files.ts'
@@ -90,5 +91,122 @@ describe('the rotation of data keys on disk', () => {
     )
     // Answers that are kept run out within a day.
     expect(row?.['rows_left']).to.equal(row?.['answers'])
+  })
+
+  const old = readKeyring(keyText('t1', 7))
+  /** Answers that are kept run out within a day. */
+  const ANSWERS = 'select count(*)::integer as n from kept_answers'
+
+  /** A run, a day later; gives what it leaves. */
+  const rowsLeft = async () => {
+    await service.rows("update key_rotations set checked_at = checked_at - interval '2 days'")
+    return async (more: Partial<typeof service.jobParts> = {}) => {
+      await rotateKeysJob.run({
+        ...service.jobParts,
+        keyring: both,
+        files: filesWith(both),
+        ...more,
+      })
+      const [row] = await service.rows<{ left: number }>(
+        `select rows_left::integer - (${ANSWERS}) as left from key_rotations where key_id = 't2'`,
+      )
+      return row?.left
+    }
+  }
+
+  /** As an old process does after the rotation. */
+  const sealOld = async () => {
+    for (const piece of pieces) {
+      await filesWith(old).put(piece, (await filesWith(both).get(piece)) ?? Buffer.alloc(0))
+    }
+  }
+
+  it('that is cut short leaves what it did not look at, and the next goes on', async () => {
+    for (let most = 1; most < 60; most += 1) {
+      await sealOld()
+      const run = await rowsLeft()
+      let asked = 0
+      const left = await run({ shouldStop: () => (asked += 1) > most })
+      const under = (await keysOnDisk()).filter((key) => key === 't1').length
+      expect(left, `after ${most} looks`).to.be.at.least(under)
+      if (under === 0) {
+        break
+      }
+    }
+    expect(await (await rowsLeft())()).to.equal(0)
+    expect(await keysOnDisk()).to.deep.equal(['t2', 't2', 't2'])
+  })
+
+  it('finds the next day what an old process sealed after it was done', async () => {
+    await sealOld()
+    expect(await organisationsToRotate(service.parts.db, 't2')).to.deep.equal([])
+    const run = await rowsLeft()
+    expect(await organisationsToRotate(service.parts.db, 't2')).to.deep.equal([1])
+    await Promise.all([run(), run()])
+    expect(await keysOnDisk()).to.deep.equal(['t2', 't2', 't2'])
+    expect(await bytesWith(newOnly)).to.not.include(undefined)
+  })
+
+  it('brings nothing back that is forgotten meanwhile, and does not call it lost', async () => {
+    for (const when of ['sealedWith', 'get'] as const) {
+      await sealOld()
+      const run = await rowsLeft()
+      const files = filesWith(both)
+      const [gone = ''] = pieces
+      const bytes = (await files.get(gone)) ?? Buffer.alloc(0)
+      const forgetful = {
+        ...files,
+        async sealedWith(key: string) {
+          const id = await files.sealedWith(key)
+          await (key === gone && when === 'sealedWith' ? files.remove(key) : null)
+          return id
+        },
+        async get(key: string) {
+          const kept = await files.get(key)
+          await (key === gone ? files.remove(key) : null)
+          return kept
+        },
+      }
+      expect(await run({ files: forgetful }), when).to.equal(0)
+      expect(await files.sealedWith(gone), when).to.equal(undefined)
+      await files.put(gone, bytes)
+    }
+    const names = await readdir(service.config.filesDir, { recursive: true })
+    expect(names.filter((name) => /sealed\../.test(name))).to.deep.equal([])
+  })
+
+  it('counts what is garbage, goes on, and counts whom it could not read', async () => {
+    const [first = '', second = '', third = ''] = pieces
+    const path = (piece: string) => join(service.config.filesDir, `${piece}.sealed`)
+    await sealOld()
+    const whole = await readFile(path(second))
+    for (const bad of [Buffer.alloc(0), Buffer.from([255, 1]), whole.subarray(0, 9)]) {
+      await sealOld()
+      await writeFile(path(second), bad)
+      expect(await (await rowsLeft())()).to.equal(1)
+      expect([
+        await filesWith(both).sealedWith(first),
+        await filesWith(both).sealedWith(third),
+      ]).to.deep.equal(['t2', 't2'])
+      await writeFile(path(second), whole)
+    }
+    await sealOld()
+    await rm(path(second))
+    await mkdir(path(second))
+    expect(await (await rowsLeft())()).to.equal(1)
+    expect(await filesWith(both).sealedWith(third)).to.equal('t2')
+    await rm(path(second), { recursive: true })
+    await writeFile(path(second), whole)
+    const run = await rowsLeft()
+    const broken = {
+      ...service.parts.db,
+      read: async () => await Promise.reject(new Error('away')),
+    }
+    await run({ db: broken })
+    const { text } = await service.call('GET', '/metrics', { role: null })
+    const [answers] = await service.rows<{ n: number }>(ANSWERS)
+    const told = Number(/^bahi_rows_under_old_keys (\d+)$/m.exec(text)?.[1])
+    expect(told - (answers?.n ?? 0)).to.equal(2)
+    expect(await (await rowsLeft())()).to.equal(0)
   })
 })
