@@ -8,7 +8,6 @@ import { isConnectionError, sqlStateOf } from '../../src/base/database-error.ts'
 import { build, openDatabase, type Database, type Trx } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
 import { Problem } from '../../src/base/problem.ts'
-import { together } from '../../src/base/together.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { GATEWAYS_URL } from '../support/service.ts'
 import { testOrganisation } from '../support/organisation.ts'
@@ -19,7 +18,6 @@ const keyring = readKeyring(`k1:${Buffer.alloc(32, 1).toString('base64')}`)
 
 const INSERT = `insert into outbox (org_id, outbox_id, topic, subject)
                 values ($1, $2, 'issue_receipt', $2)`
-const FAIL = `do $$ begin raise exception 'again' using errcode = '40001'; end $$`
 
 describe('the database', () => {
   let database: TestDatabase
@@ -175,23 +173,13 @@ describe('the database', () => {
       expect(await subjects(1)).to.include.members(['skew a', 'skew b'])
     })
 
-    it('is run again also where what was sent behind the failure is heard of first', async () => {
-      let runs = 0
-      const done = await db.transact(1, async (trx) => {
-        runs += 1
-        const failing = trx.query(runs === 1 ? FAIL : 'select 1')
-        return (await together([trx.query('select 2 as n'), failing]))[0]
-      })
-      expect([done, runs]).to.deep.equal([[{ n: 2 }], 2])
-    })
-
     it('gives up after a number of tries, and says that no money moved', async () => {
       let runs = 0
       const problem = await rejection(
         db.transact(1, async (trx) => {
           runs += 1
           await trx.query(INSERT, [1, 'never'])
-          await trx.query(FAIL)
+          await trx.query(`do $$ begin raise exception 'again' using errcode = '40001'; end $$`)
         }),
       )
       expect(problem).to.be.instanceOf(Problem)

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { sqlStateOf } from '../../src/base/database-error.ts'
 import { openDatabase, type Database } from '../../src/base/db.ts'
 import { openLog } from '../../src/base/log.ts'
+import { together } from '../../src/base/together.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 describe('a transaction in which a statement fails', () => {
@@ -17,6 +18,17 @@ describe('a transaction in which a statement fails', () => {
   after(async () => {
     await db.close()
     await database.drop()
+  })
+
+  it('is run again also where what was sent behind the failure is heard of first', async () => {
+    const fail = `do $$ begin raise exception 'again' using errcode = '40001'; end $$`
+    let runs = 0
+    const done = await db.transact(1, async (trx) => {
+      runs += 1
+      const failing = trx.query(runs === 1 ? fail : 'select 1')
+      return (await together([trx.query('select 2 as n'), failing]))[0]
+    })
+    expect([done, runs]).to.deep.equal([[{ n: 2 }], 2])
   })
 
   it('is not told as done where the work goes on as if nothing was', async () => {
